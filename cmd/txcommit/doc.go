@@ -1,0 +1,31 @@
+// Command txcommit changes many files below one folder at once: all of them or none, through errors, SIGKILL, kernel
+// crashes and power loss. It is a thin caller of package txn: flags in, exit codes and text or JSON out.
+//
+//	txcommit apply MANIFEST|-   commit the changes that a manifest lists
+//	txcommit sync SRC PATH      make PATH below the root equal to the folder SRC
+//	txcommit recover            end what a crash has left unfinished
+//	txcommit status             say whether the store is clean, busy or pending
+//	txcommit version            print build information
+//
+// # Exit codes
+//
+// A script can always tell "nothing changed" from "changed" from "unknown":
+//
+//	  0  committed, or nothing to do
+//	  1  failed: the tree, a source or the system refuses; the tree is as it was
+//	  3  conflict: a path or a reused id is not as expected; the tree is as it was
+//	  4  busy: the lock timeout passed; the tree is as it was
+//	  5  incomplete: unknown until "txcommit recover" has run
+//	  6  the journal is unreadable or of a newer format; nothing was touched
+//	  7  committed, but cleaning up failed; the next run cleans up
+//	 64  bad usage; nothing was touched
+//	 65  bad manifest, wrong whatever the tree holds, or not found; nothing was touched
+//	130  interrupted by SIGINT before the commit point; the tree is as it was
+//	143  interrupted by SIGTERM before the commit point; the tree is as it was
+//
+// # Output
+//
+// Errors go to standard error as "txcommit: what: why", with a "hint:" line where there is something to do. Names with
+// control bytes are quoted as git does. With --output json, standard output carries exactly one JSON object, also for
+// errors and bad usage.
+package main

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/txcommit/txcommit/txn"
+)
+
+func (a *app) recoverCommand() *cobra.Command {
+	var abandon string
+	var rebuild, allowUnsafeFS bool
+	cmd := &cobra.Command{
+		Use:   "recover",
+		Short: "End what a crash has left unfinished",
+		Long: `End every unfinished transaction, forward or back, and say which; sweep what dead
+processes staged. It is safe at any time, any number of times; without a store it
+does nothing. apply and sync do the same before they commit.
+
+Where that cannot finish, two ways out lose nothing: --abandon gives one transaction
+up, leaves the tree as it is and keeps the rest in .txcommit/displaced; --rebuild
+sets a broken journal aside and starts a new one.`,
+		Example: `  txcommit recover
+  txcommit recover -C /srv/site -o json
+  txcommit recover --abandon 019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f`,
+		Args: exactly(),
+		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
+			o := a.flags.options()
+			o.AllowUnsafeFS = allowUnsafeFS
+			switch {
+			case rebuild:
+				return a.recover(cmd.Context(), "rebuilt", o, txn.Rebuild)
+			case abandon != "":
+				return a.recover(cmd.Context(), "abandoned", o, abandonment(abandon))
+			case cmd.Flags().Changed("abandon"):
+				return usageError(cmd, errors.New("--abandon: the id is empty"))
+			}
+			return a.recover(cmd.Context(), "", o, txn.Recover)
+		}),
+	}
+	cmd.Flags().StringVar(&abandon, "abandon", "", "give the transaction `ID` up; status lists the ids")
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "set a broken journal aside and start a new one")
+	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if rebuild && abandon != "" {
+			return errors.New("--abandon and --rebuild: only one of them can be given")
+		}
+		return nil
+	}
+	return cmd
+}
+
+type recovery func(ctx context.Context, root string, o *txn.Options) (*txn.Report, error)
+
+// abandonment is the recovery that gives the transaction id up.
+func abandonment(id string) recovery {
+	return func(ctx context.Context, root string, o *txn.Options) (*txn.Report, error) {
+		r, err := txn.Abandon(ctx, root, id, o)
+		return r, at(atAbandon, err)
+	}
+}
+
+// recover runs one way of recovery and reports on it; an empty result is one that the report decides.
+func (a *app) recover(ctx context.Context, result string, o *txn.Options, way recovery) error {
+	r, err := way(ctx, a.flags.root, o)
+	if r != nil {
+		a.report = newRecoverReport(result, r)
+	}
+	return at(atRoot, err)
+}
+
+// recoverReport is what recover says.
+type recoverReport struct {
+	Result    string         `json:"result"`
+	Recovered []recoveredDoc `json:"recovered"`
+	Swept     int            `json:"swept"`
+	Displaced []string       `json:"displaced"`
+	Error     *failure       `json:"error,omitempty"`
+}
+
+func newRecoverReport(result string, r *txn.Report) *recoverReport {
+	if result == "" {
+		result = "clean"
+		if len(r.Recovered) > 0 {
+			result = "recovered"
+		}
+	}
+	return &recoverReport{
+		Result:    result,
+		Recovered: recoveredDocs(r.Recovered),
+		Swept:     r.Swept,
+		Displaced: displaced(r.Displaced, r.Recovered),
+	}
+}
+
+func (r *recoverReport) fail(result string, f *failure) { r.Result, r.Error = result, f }
+
+func (r *recoverReport) text() string {
+	var b strings.Builder
+	writeRecovered(&b, r.Recovered, r.Displaced)
+	if r.Swept > 0 {
+		fmt.Fprintf(&b, "swept %s of dead processes\n", plural(r.Swept, "leftover"))
+	}
+	switch {
+	case r.Result == "clean" && r.Swept == 0:
+		b.WriteString("clean: nothing to recover\n")
+	case r.Result == "rebuilt":
+		b.WriteString("rebuilt: the journal is new, and the old one is set aside\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/txcommit/txcommit/txn"
+)
+
+// report is what a command has to say: by its fields as one JSON object, in which arrays are never null, or as text.
+type report interface {
+	// text returns whole lines.
+	text() string
+}
+
+// failing is a report that can tell about an error too.
+type failing interface {
+	report
+	// fail notes an error and what it made of the command.
+	fail(result string, f *failure)
+}
+
+// commitReport is what the commands that commit say. Any command that fails before it has a report uses it as well.
+type commitReport struct {
+	Result     string         `json:"result"`
+	ID         string         `json:"id"`
+	Created    int            `json:"created"`
+	Changed    int            `json:"changed"`
+	Removed    int            `json:"removed"`
+	Unchanged  int            `json:"unchanged"`
+	Bytes      int64          `json:"bytes"`
+	DurationMS float64        `json:"duration_ms"`
+	Recovered  []recoveredDoc `json:"recovered"`
+	Displaced  []string       `json:"displaced"`
+	Error      *failure       `json:"error,omitempty"`
+
+	// repeated is the user's id that was committed before.
+	repeated string
+}
+
+func newCommitReport() *commitReport {
+	return &commitReport{Recovered: []recoveredDoc{}, Displaced: []string{}}
+}
+
+// recovered adds transactions that had to be ended first.
+func (r *commitReport) recovered(rs []txn.Recovery) {
+	r.Recovered = append(r.Recovered, recoveredDocs(rs)...)
+	r.Displaced = append(r.Displaced, displaced(nil, rs)...)
+}
+
+// took adds what a commit did. What it only meant to do does not count. key is the id that the user gave it.
+func (r *commitReport) took(res *txn.Result, key string) {
+	r.recovered(res.Recovered)
+	r.Displaced = displaced(append(r.Displaced, res.Displaced...), nil)
+	r.ID, r.DurationMS = res.ID, milliseconds(res.Duration)
+	if !res.Committed {
+		return
+	}
+	r.Created, r.Changed, r.Removed, r.Unchanged = res.Created, res.Changed, res.Removed, res.Unchanged
+	r.Bytes = res.Bytes
+	switch {
+	case res.Repeated:
+		r.Result, r.repeated = "unchanged", key
+	case res.ID == "":
+		r.Result = "unchanged"
+	default:
+		r.Result = "committed"
+	}
+}
+
+func (r *commitReport) fail(result string, f *failure) { r.Result, r.Error = result, f }
+
+func (r *commitReport) text() string {
+	var b strings.Builder
+	writeRecovered(&b, r.Recovered, r.Displaced)
+	switch {
+	case r.Result == "committed":
+		fmt.Fprintf(&b, "committed %s: %d created, %d changed, %d removed, %d unchanged (%s) in %s\n", r.ID,
+			r.Created, r.Changed, r.Removed, r.Unchanged, plural(r.Bytes, "byte"), duration(r.DurationMS))
+	case r.Result == "rolled-back":
+		fmt.Fprintf(&b, "rolled back %s: the tree is as it was\n", r.ID)
+	case r.repeated != "":
+		fmt.Fprintf(&b, "already committed as id %q: nothing to do\n", r.repeated)
+	case r.Result == "unchanged":
+		fmt.Fprintf(&b, "nothing to do: %d unchanged\n", r.Unchanged)
+	}
+	return b.String()
+}
+
+// planReport is what --dry-run says.
+type planReport struct {
+	commitReport
+	Changes []changeDoc `json:"changes"`
+}
+
+// changeDoc is one line of a plan.
+type changeDoc struct {
+	Symbol string `json:"symbol"`
+	Path   string `json:"path"`
+	From   string `json:"from,omitempty"`
+}
+
+func newPlanReport(p *txn.Plan, took time.Duration) *planReport {
+	r := &planReport{commitReport: *newCommitReport(), Changes: []changeDoc{}}
+	r.Result, r.DurationMS, r.Bytes = "planned", milliseconds(took), p.Bytes
+	r.Created, r.Changed, r.Removed, r.Unchanged = p.Created, p.Changed, p.Removed, p.Unchanged
+	for _, c := range p.Changes {
+		if c.Symbol != '=' {
+			r.Changes = append(r.Changes, changeDoc{string(rune(c.Symbol)), c.Path, c.From})
+		}
+	}
+	return r
+}
+
+func (r *planReport) text() string {
+	var b strings.Builder
+	for _, c := range r.Changes {
+		if c.From != "" {
+			fmt.Fprintf(&b, "%s %s -> %s\n", c.Symbol, quote(c.From), quote(c.Path))
+		} else {
+			fmt.Fprintf(&b, "%s %s\n", c.Symbol, quote(c.Path))
+		}
+	}
+	if len(r.Changes) == 0 {
+		fmt.Fprintf(&b, "nothing to do: %d unchanged\n", r.Unchanged)
+	} else {
+		fmt.Fprintf(&b, "plan: %d to create, %d to change, %d to remove, %d unchanged (%s)\n",
+			r.Created, r.Changed, r.Removed, r.Unchanged, plural(r.Bytes, "byte"))
+	}
+	return b.String()
+}
+
+// recoveredDoc is what became, or will become, of one unfinished transaction.
+type recoveredDoc struct {
+	ID      string `json:"id"`
+	Outcome string `json:"outcome"`
+	Message string `json:"message"`
+}
+
+func (d recoveredDoc) String() string {
+	if d.Message == "" {
+		return d.ID + ": " + d.Outcome
+	}
+	return d.ID + ": " + d.Outcome + " (" + escape(d.Message) + ")"
+}
+
+func recoveredDocs(rs []txn.Recovery) []recoveredDoc {
+	docs := make([]recoveredDoc, 0, len(rs))
+	for _, r := range rs {
+		docs = append(docs, recoveredDoc{r.ID, r.Outcome, r.Message})
+	}
+	return docs
+}
+
+// displaced returns paths and what rs displaced, each once.
+func displaced(paths []string, rs []txn.Recovery) []string {
+	all := append([]string{}, paths...)
+	for _, r := range rs {
+		all = append(all, r.Displaced...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func writeRecovered(b *strings.Builder, rs []recoveredDoc, paths []string) {
+	for _, r := range rs {
+		verb := "recovered"
+		if r.Outcome == "incomplete" {
+			verb = "not recovered"
+		}
+		fmt.Fprintf(b, "%s %s\n", verb, r)
+	}
+	writeDisplaced(b, paths)
+}
+
+func writeDisplaced(b *strings.Builder, paths []string) {
+	for _, p := range paths {
+		fmt.Fprintf(b, "kept: %s (was in the way)\n", quote(p))
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func duration(ms float64) string {
+	if ms < 1000 {
+		return fmt.Sprintf("%.1f ms", ms)
+	}
+	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
+// plural counts things whose plural ends in s.
+func plural[N int | int64](n N, thing string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", thing)
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

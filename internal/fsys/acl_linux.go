@@ -1,0 +1,151 @@
+package fsys
+
+import (
+	"encoding/binary"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/pkg/xattr"
+	"golang.org/x/sys/unix"
+)
+
+// The layout of a POSIX ACL in an extended attribute is part of the kernel's interface
+// (include/uapi/linux/posix_acl_xattr.h): a version, then entries of tag, permissions and id.
+const (
+	aclAccess     = "system.posix_acl_access"
+	aclDefault    = "system.posix_acl_default"
+	aclHeader     = 4
+	aclEntry      = 8
+	aclUserObj    = 0x01
+	aclGroupObj   = 0x04
+	aclMask       = 0x10
+	aclOther      = 0x20
+	projInherit   = 0x200 // FS_XFLAG_PROJINHERIT
+	fsGetXattr    = 0x801c581f
+	fsxattrLength = 28
+)
+
+// Heritage is what a folder hands down to what is made in it.
+type Heritage struct {
+	// GID is the group that new entries get; valid if SetGID.
+	GID    uint32
+	SetGID bool
+	// DefaultACL is the folder's default ACL, or nil.
+	DefaultACL []byte
+	// Project is the XFS or ext4 project id that new entries get; 0 if none.
+	Project uint32
+}
+
+// Heritage reads what d hands down; i describes d.
+func (d *Dir) Heritage(i Info) (Heritage, error) {
+	h := Heritage{GID: i.GID, SetGID: i.Mode&0o2000 != 0, Project: d.project()}
+	acl, err := xattr.FGet(d.f, aclDefault)
+	switch bare(err) {
+	case nil:
+		h.DefaultACL = acl
+	case unix.ENODATA, unix.ENOTSUP:
+	default:
+		return h, bare(err)
+	}
+	return h, nil
+}
+
+func (d *Dir) project() uint32 {
+	var b [fsxattrLength]byte
+	if err := ioctlBytes(d.fd(), fsGetXattr, &b); err != nil {
+		return 0 // the file system knows no projects
+	}
+	if binary.NativeEndian.Uint32(b[0:])&projInherit == 0 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b[12:])
+}
+
+// Inherit gives a file or folder that was made elsewhere with perm (before the umask) what it would have got if it
+// had been made in the folder of h: the group, the ACLs, and the permissions that follow from them.
+func Inherit(f *os.File, h Heritage, perm uint32, folder bool) error {
+	if h.SetGID {
+		i, err := StatFile(f)
+		if err != nil {
+			return err
+		}
+		if i.GID != h.GID {
+			if err := ChownFile(f, i.UID, h.GID); err != nil {
+				return err
+			}
+		}
+		if folder {
+			if err := ChmodFile(f, i.Mode|0o2000); err != nil {
+				return err
+			}
+		}
+	}
+	if h.DefaultACL == nil {
+		return nil
+	}
+	if folder {
+		if err := SetXattr(f, Xattr{aclDefault, h.DefaultACL}); err != nil {
+			return err
+		}
+	}
+	return SetXattr(f, Xattr{aclAccess, maskACL(h.DefaultACL, perm)})
+}
+
+// maskACL limits an ACL by the permissions asked for, as the kernel's posix_acl_create does.
+func maskACL(acl []byte, perm uint32) []byte {
+	out := slices.Clone(acl)
+	group := -1 // the entry that bounds the group class: the mask, or the owning group where there is no mask
+	for at := aclHeader; at+aclEntry <= len(out); at += aclEntry {
+		switch binary.LittleEndian.Uint16(out[at:]) {
+		case aclUserObj:
+			andPerm(out[at:], perm>>6)
+		case aclOther:
+			andPerm(out[at:], perm)
+		case aclMask:
+			group = at
+		case aclGroupObj:
+			if group < 0 {
+				group = at
+			}
+		}
+	}
+	if group >= 0 {
+		andPerm(out[group:], perm>>3)
+	}
+	return out
+}
+
+func andPerm(entry []byte, perm uint32) {
+	p := binary.LittleEndian.Uint16(entry[2:])
+	binary.LittleEndian.PutUint16(entry[2:], p&uint16(perm&7))
+}
+
+// Private takes from a folder what it may have inherited: it ends as 0700 without ACLs and without setgid.
+func (d *Dir) Private() error {
+	for _, name := range []string{aclDefault, aclAccess} {
+		err := bare(xattr.FRemove(d.f, name))
+		if err != nil && err != unix.ENODATA && err != unix.ENOTSUP {
+			return err
+		}
+	}
+	return ChmodFile(d.f, 0o700)
+}
+
+// procPath returns a path to what is at rel below d, which stays right when folders are renamed. It needs no permission
+// to read the file. No component may be a link.
+func (d *Dir) procPath(rel string) (path string, done func(), err error) {
+	how := &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+	}
+	var fd int
+	err = again(func() (err error) {
+		fd, err = unix.Openat2(d.fd(), rel, how)
+		return err
+	})
+	if err != nil {
+		return "", nil, err
+	}
+	return "/proc/self/fd/" + strconv.Itoa(fd), func() { _ = unix.Close(fd) }, nil
+}

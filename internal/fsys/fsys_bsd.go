@@ -1,0 +1,128 @@
+//go:build unix && !linux
+
+package fsys
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const utimeOmit = unixUtimeOmit
+
+func statAt(fd int, name string) (Info, error) {
+	var st unix.Stat_t
+	if err := again(func() error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return Info{}, err
+	}
+	return infoOf(&st), nil
+}
+
+func statFd(fd int) (Info, error) {
+	var st unix.Stat_t
+	if err := again(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return Info{}, err
+	}
+	return infoOf(&st), nil
+}
+
+func infoOf(st *unix.Stat_t) Info {
+	return Info{
+		ID:        ID{Ino: st.Ino, Born: st.Btim.Nano()},
+		Kind:      kindOf(uint32(st.Mode)),
+		Mode:      uint32(st.Mode) & 0o7777,
+		UID:       st.Uid,
+		GID:       st.Gid,
+		Nlink:     uint32(st.Nlink),
+		Size:      st.Size,
+		Mtime:     st.Mtim.Nano(),
+		Ctime:     st.Ctim.Nano(),
+		Dev:       uint64(st.Dev),
+		Immutable: st.Flags&immutableFlags != 0,
+	}
+}
+
+// immutableFlags are UF_IMMUTABLE, UF_APPEND, SF_IMMUTABLE and SF_APPEND of chflags(2).
+const immutableFlags = 0x2 | 0x4 | 0x20000 | 0x40000
+
+// Beneath opens the folder at the slash-separated path rel, in which no component may be a link.
+func (d *Dir) Beneath(rel string) (*Dir, error) { return d.walk(rel) }
+
+// StatBeneath describes what is at the path rel, in which no component may be a link.
+func (d *Dir) StatBeneath(rel string) (Info, error) {
+	sub, err := d.walk(rel)
+	if err != nil {
+		return Info{}, err
+	}
+	defer sub.Close()
+	return sub.Self()
+}
+
+// Chmod sets the mode of name if it still is the inode id; ESTALE otherwise. A link's mode cannot be set.
+func (d *Dir) Chmod(name string, id ID, mode uint32) error {
+	i, err := d.Stat(name)
+	switch {
+	case err != nil:
+		return err
+	case i.ID != id:
+		return unix.ESTALE
+	case i.Kind == Link:
+		return unix.ELOOP
+	}
+	return again(func() error { return unix.Fchmodat(d.fd(), name, mode, unix.AT_SYMLINK_NOFOLLOW) })
+}
+
+// SyncFS is missing here: ErrUnsupported.
+func (d *Dir) SyncFS() error { return ErrUnsupported }
+
+// StartWrite does nothing here.
+func StartWrite(*os.File) {}
+
+// WaitWrite does nothing here.
+func WaitWrite(*os.File) error { return nil }
+
+// Allocate is missing here: ErrUnsupported.
+func Allocate(*os.File, int64) error { return ErrUnsupported }
+
+// Clone is missing here: ErrUnsupported.
+func Clone(_, _ *os.File) error { return ErrUnsupported }
+
+// DirtyBytes is unknown here.
+func DirtyBytes() int64 { return 0 }
+
+// BootID is unknown here.
+func BootID() string { return "" }
+
+// Volume describes the file system that d is on. Its type is not looked at here.
+func (d *Dir) Volume() (Volume, error) { return Volume{Name: "local", FsyncEach: true}, nil }
+
+// Heritage is what a folder hands down to what is made in it. On the BSDs that is its group.
+type Heritage struct {
+	GID        uint32
+	SetGID     bool
+	DefaultACL []byte
+	Project    uint32
+}
+
+// Heritage reads what d hands down; i describes d.
+func (d *Dir) Heritage(i Info) (Heritage, error) { return Heritage{GID: i.GID, SetGID: true}, nil }
+
+// Inherit gives a file that was made elsewhere the group it would have got in the folder of h.
+func Inherit(f *os.File, h Heritage, _ uint32, _ bool) error {
+	i, err := StatFile(f)
+	if err != nil || i.GID == h.GID {
+		return err
+	}
+	return ChownFile(f, i.UID, h.GID)
+}
+
+// Private makes the folder 0700.
+func (d *Dir) Private() error { return ChmodFile(d.f, 0o700) }
+
+// procPath returns a path to name in d.
+func (d *Dir) procPath(name string) (path string, done func(), err error) {
+	return d.f.Name() + "/" + name, func() {}, nil
+}
+
+// OpenBeneath opens the file at the slash-separated path rel for reading; no component may be a link.
+func (d *Dir) OpenBeneath(rel string) (*os.File, error) { return d.walkFile(rel) }

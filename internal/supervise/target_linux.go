@@ -1,0 +1,165 @@
+//go:build amd64 || arm64
+
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A target is the child process and what belongs to it. Its output goes to
+// memory files rather than pipes, so that it is complete even after a kill and
+// nobody has to wait for a descendant that keeps a pipe open.
+type target struct {
+	cmd            *exec.Cmd
+	socket         int // our end; the child's end dies with its exec
+	stdout, stderr *os.File
+	files          []*os.File // everything to close
+	waited         chan struct{}
+
+	mu      sync.Mutex // guards the following
+	over    bool       // close was called: the group's id may mean others now
+	dying   bool       // the group was killed
+	expired bool       // by the timeout
+}
+
+// receiveListener waits until the child has installed its filter.
+func (t *target) receiveListener(path string) (int, error) {
+	msg, oob := make([]byte, 64), make([]byte, unix.CmsgSpace(4))
+	n, oobn, err := t.receive(msg, oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return -1, os.NewSyscallError("recvmsg", err)
+	}
+	if fd := oneFD(oob[:oobn]); fd >= 0 {
+		return fd, nil
+	}
+	if err := givenUp(msg[:n], path); err != nil {
+		return -1, err
+	}
+	t.finish()
+	return -1, fmt.Errorf("supervise: child ended early: %v: %s", t.cmd.ProcessState, contents(t.stderr))
+}
+
+// execError returns why the child could not become the target, or nil. The child
+// must have ended: what it had to say is in the socket then.
+func (t *target) execError(path string) error {
+	msg := make([]byte, 64)
+	n, _, err := t.receive(msg, nil, unix.MSG_DONTWAIT)
+	if err != nil {
+		return nil // EAGAIN: a fork elsewhere in this process still has a copy of the child's end
+	}
+	return givenUp(msg[:n], path)
+}
+
+func (t *target) receive(msg, oob []byte, flags int) (n, oobn int, err error) {
+	for {
+		n, oobn, _, _, err = unix.Recvmsg(t.socket, msg, oob, flags)
+		if err != unix.EINTR {
+			return n, oobn, err
+		}
+	}
+}
+
+// oneFD returns the descriptor in a control message, or -1.
+func oneFD(oob []byte) int {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(msgs) == 0 {
+		return -1
+	}
+	fds, err := unix.ParseUnixRights(&msgs[0])
+	if err != nil || len(fds) == 0 {
+		return -1
+	}
+	return fds[0]
+}
+
+// signal sends sig to the target's process group, if that still exists.
+func (t *target) signal(sig syscall.Signal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.signalLocked(sig)
+}
+
+func (t *target) signalLocked(sig syscall.Signal) {
+	if t.over {
+		return
+	}
+	t.dying = t.dying || sig == unix.SIGKILL
+	_ = unix.Kill(-t.cmd.Process.Pid, sig) // ESRCH: all gone already
+}
+
+// expire kills the target because its time is up.
+func (t *target) expire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expired = !t.over
+	t.signalLocked(unix.SIGKILL)
+}
+
+// isDying reports whether the group was killed.
+func (t *target) isDying() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dying
+}
+
+// finish waits until the child is reaped. After it the group is left alone.
+func (t *target) finish() {
+	<-t.waited
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+}
+
+// close kills what is left of the group, reaps the child and closes the files.
+// After finish it does the last of these only.
+func (t *target) close() {
+	t.signal(unix.SIGKILL)
+	t.finish()
+	t.closeFiles()
+}
+
+func (t *target) closeFiles() {
+	unix.Close(t.socket)
+	for _, f := range t.files {
+		f.Close()
+	}
+}
+
+// verdict returns err, or the timeout that explains it better.
+func (t *target) verdict(err error, timeout time.Duration) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.expired {
+		return err
+	}
+	return fmt.Errorf("supervise: %s: still running after %v: %w", t.cmd.Args[0], timeout, context.DeadlineExceeded)
+}
+
+// report fills in how the target ended and what it printed.
+func (t *target) report(res *Result) {
+	res.ExitCode = t.cmd.ProcessState.ExitCode()
+	if status, ok := t.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		res.Signal = status.Signal()
+	}
+	res.Stdout, res.Stderr = contents(t.stdout), contents(t.stderr)
+}
+
+// contents returns what is in a memory file. It does not move the offset, which
+// the file shares with the target.
+func contents(f *os.File) []byte {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, math.MaxInt64))
+	if err != nil {
+		return fmt.Appendf(b, "[supervise: %v]", err)
+	}
+	return b
+}

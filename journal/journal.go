@@ -1,0 +1,296 @@
+package journal
+
+import (
+	"encoding/binary"
+	"os"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// PregrownSize is the size of a fresh journal. Its pages are real, so that a full disk cannot keep a transaction from
+// being undone.
+const PregrownSize = 256 << 10
+
+// FormatVersion is the version of the journal's layout that this package reads and writes.
+const FormatVersion = 1
+
+var (
+	bucketMeta    = []byte("meta")
+	bucketRecords = []byte("records")
+	bucketKeys    = []byte("keys")   // idempotency key → remembered
+	bucketOrder   = []byte("order")  // sequence number → idempotency key
+	keyVersion    = []byte("format") // in meta
+)
+
+// OpenFunc opens the journal's file; the name is passed through.
+type OpenFunc func(name string, flag int, perm os.FileMode) (*os.File, error)
+
+// DB is an open journal. It is not safe for concurrent use: its user holds the store's lock.
+type DB struct {
+	db *bolt.DB
+}
+
+// Open opens a journal that Format has made. ErrJournal says that it is damaged or newer.
+func Open(open OpenFunc, name string) (*DB, error) {
+	j, err := openBolt(open, name, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.checkFormat(); err != nil {
+		_ = j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// OpenReadOnly is Open for those who only look.
+func OpenReadOnly(open OpenFunc, name string) (*DB, error) {
+	j, err := openBolt(open, name, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := j.checkFormat(); err != nil {
+		_ = j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// Format makes an empty journal in a file that is empty. The caller pre-grows it, makes it durable and gives it its name.
+func Format(open OpenFunc, name string) error {
+	j, err := openBolt(open, name, false)
+	if err != nil {
+		return err
+	}
+	err = j.update(func(tx *bolt.Tx) error {
+		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketKeys, bucketOrder} {
+			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket(bucketMeta).Put(keyVersion, binary.BigEndian.AppendUint32(nil, FormatVersion))
+	})
+	return errors.Join(err, j.Close())
+}
+
+func openBolt(open OpenFunc, name string, readOnly bool) (j *DB, err error) {
+	opts := &bolt.Options{
+		Timeout:         time.Second, // only a foreign program can hold it: ours hold the store's lock
+		FreelistType:    bolt.FreelistMapType,
+		InitialMmapSize: PregrownSize,
+		ReadOnly:        readOnly,
+		OpenFile:        open,
+	}
+	err = guarded(func() error {
+		db, err := bolt.Open(name, 0o600, opts)
+		if err != nil {
+			return classify(err)
+		}
+		j = &DB{db: db}
+		return nil
+	})
+	return j, err
+}
+
+// classify tells a damaged file from a system that refuses.
+func classify(err error) error {
+	for _, e := range []error{
+		bolterrors.ErrInvalid, bolterrors.ErrVersionMismatch, bolterrors.ErrChecksum,
+	} {
+		if errors.Is(err, e) {
+			return Unreadable(err)
+		}
+	}
+	return err
+}
+
+func (j *DB) checkFormat() error {
+	return j.view(func(tx *bolt.Tx) error {
+		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketKeys, bucketOrder} {
+			if tx.Bucket(b) == nil {
+				return damaged("bucket %q is missing", b)
+			}
+		}
+		v := tx.Bucket(bucketMeta).Get(keyVersion)
+		if len(v) != 4 {
+			return damaged("it has no format version")
+		}
+		if n := binary.BigEndian.Uint32(v); n != FormatVersion {
+			return damaged("it has format %d, this txcommit reads format %d", n, FormatVersion)
+		}
+		return nil
+	})
+}
+
+// Close releases the journal.
+func (j *DB) Close() error { return guarded(j.db.Close) }
+
+// Records returns all records, in the order of their ids (which is that of their transactions). The first one that is
+// damaged makes it ErrJournal.
+func (j *DB) Records() ([]*Record, error) {
+	var out []*Record
+	err := j.view(func(tx *bolt.Tx) error {
+		c := tx.Bucket(bucketRecords).Cursor()
+		k, v := c.First()
+		for k != nil {
+			if len(k) != 17 || k[16] != 0 {
+				return damaged("there is a part of a record without its header")
+			}
+			id := uuid.UUID(k[:16])
+			h, err := decodeHeader(v)
+			if err != nil {
+				return err
+			}
+			payload := make([]byte, 0, min(h.length, 1<<20))
+			for n := range h.chunks {
+				k, v = c.Next()
+				if string(k) != string(chunkKey(id, n)) {
+					return damaged("record %s misses a part", id)
+				}
+				payload = append(payload, v...)
+			}
+			r, err := decode(id, h, payload)
+			if err != nil {
+				return err
+			}
+			out = append(out, r)
+			k, v = c.Next()
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Put makes the commit point: in one durable change it adds the record, which must be decided, remembers its key and
+// deletes the records of the transactions in done, which are finished.
+func (j *DB) Put(r *Record, done []uuid.UUID) error {
+	if r.State != Decided {
+		return errors.AssertionFailedf("journal: a new record is %s", r.State)
+	}
+	h, payload, err := encode(r)
+	if err != nil {
+		return err
+	}
+	return j.update(func(tx *bolt.Tx) error {
+		for _, id := range done {
+			if err := deleteRecord(tx, id); err != nil {
+				return err
+			}
+		}
+		if r.Key != "" {
+			if err := remember(tx, r); err != nil {
+				return err
+			}
+		}
+		b := tx.Bucket(bucketRecords)
+		for n := range h.chunks {
+			at := int(n) * chunkSize
+			if err := b.Put(chunkKey(r.ID, n), payload[at:min(at+chunkSize, len(payload))]); err != nil {
+				return err
+			}
+		}
+		return b.Put(headerKey(r.ID), h.encode())
+	})
+}
+
+// Reput makes all that can be seen durable: a process that was killed between bbolt's write and its sync leaves a
+// record that others see and that a power cut would take back.
+func (j *DB) Reput() error {
+	return j.update(func(tx *bolt.Tx) error {
+		b := tx.Bucket(bucketRecords)
+		type pair struct{ k, v []byte }
+		var all []pair
+		if err := b.ForEach(func(k, v []byte) error {
+			all = append(all, pair{append([]byte(nil), k...), append([]byte(nil), v...)})
+			return nil
+		}); err != nil {
+			return err
+		}
+		for _, p := range all {
+			if err := b.Put(p.k, p.v); err != nil {
+				return err
+			}
+		}
+		return nil // an update without a change is written and synced all the same
+	})
+}
+
+// SetState moves a record on; see State for what is legal.
+func (j *DB) SetState(r *Record, to State) error {
+	err := j.update(func(tx *bolt.Tx) error {
+		b := tx.Bucket(bucketRecords)
+		h, err := decodeHeader(b.Get(headerKey(r.ID)))
+		if err != nil {
+			return err
+		}
+		if err := checkTransition(h.state, to); err != nil {
+			return err
+		}
+		h.state = to
+		return b.Put(headerKey(r.ID), h.encode())
+	})
+	if err == nil {
+		r.State = to
+	}
+	return err
+}
+
+// Delete deletes records in one durable change. A transaction that did not take effect also loses its idempotency key.
+func (j *DB) Delete(records ...*Record) error {
+	return j.update(func(tx *bolt.Tx) error {
+		for _, r := range records {
+			if r.State != Decided && r.Key != "" {
+				if err := forget(tx, r); err != nil {
+					return err
+				}
+			}
+			if err := deleteRecord(tx, r.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func deleteRecord(tx *bolt.Tx, id uuid.UUID) error {
+	c := tx.Bucket(bucketRecords).Cursor()
+	for k, _ := c.Seek(id[:]); len(k) >= 16 && uuid.UUID(k[:16]) == id; k, _ = c.Seek(id[:]) {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Size returns the size of the journal's file.
+func (j *DB) Size() (size int64, err error) {
+	err = j.view(func(tx *bolt.Tx) error { size = tx.Size(); return nil })
+	return size, err
+}
+
+// CopyTo writes all but the records into a journal that Format has just made. There must be no record.
+func (j *DB) CopyTo(fresh *DB) error {
+	return guarded(func() error { return bolt.Compact(fresh.db, j.db, 0) })
+}
+
+// Check runs bbolt's consistency check over the whole file.
+func (j *DB) Check() error {
+	return j.view(func(tx *bolt.Tx) error {
+		for err := range tx.Check() {
+			return Unreadable(err)
+		}
+		return nil
+	})
+}
+
+func (j *DB) view(f func(*bolt.Tx) error) error {
+	return guarded(func() error { return j.db.View(f) })
+}
+
+func (j *DB) update(f func(*bolt.Tx) error) error {
+	return guarded(func() error { return j.db.Update(f) })
+}

@@ -1,0 +1,99 @@
+package recovery
+
+import (
+	"io/fs"
+	"strings"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/journal"
+)
+
+// Abandon gives an unfinished transaction up: its state becomes abandoned, durably, then what is left of its stage
+// folder moves to displaced/ and the record goes. The tree is not touched, now or later.
+func (e *Env) Abandon(id string) (Outcome, error) {
+	all, err := e.DB.Records()
+	if err != nil {
+		return Outcome{}, err
+	}
+	for _, r := range all {
+		if r.ID.String() != id {
+			continue
+		}
+		out := Outcome{ID: id, Message: r.Message}
+		i, err := e.Stage.Stat(id)
+		if err != nil {
+			return out, PathError("stat", ".txcommit/stage/"+id, err)
+		}
+		if !i.Exists() && r.State == journal.Decided {
+			return out, errors.Wrapf(fs.ErrInvalid, "transaction %s is finished, there is nothing to abandon", id)
+		}
+		if err := e.DB.SetState(r, journal.Abandoned); err != nil {
+			return out, Incomplete(PathError("write", ".txcommit/journal.db", err))
+		}
+		return e.abandonStage(r, out)
+	}
+	return Outcome{}, errors.Wrapf(fs.ErrNotExist, "transaction %s", id)
+}
+
+// abandonStage ends an abandoned transaction.
+func (e *Env) abandonStage(rec *journal.Record, out Outcome) (Outcome, error) {
+	kept, err := e.KeepStage(rec.ID.String())
+	if err != nil {
+		return out, Incomplete(err)
+	}
+	if kept != "" {
+		out.Displaced = append(out.Displaced, kept)
+	}
+	if err := e.DB.Delete(rec); err != nil {
+		return out, Incomplete(PathError("write", ".txcommit/journal.db", err))
+	}
+	out.Outcome = "abandoned"
+	return out, nil
+}
+
+// KeepStage moves a stage folder whole to displaced/, durably, and returns its new path; nothing if it is gone.
+func (e *Env) KeepStage(name string) (string, error) {
+	path := ".txcommit/stage/" + name
+	err := e.Stage.RenameNoReplace(name, e.Displaced, name)
+	if err != nil && !isGone(err) {
+		return "", PathError("keep", path, err)
+	}
+	gone := err != nil
+	if err := e.Displaced.Sync(); err != nil {
+		return "", PathError("sync", displacedPath, err)
+	}
+	if err := e.Stage.Sync(); err != nil {
+		return "", PathError("sync", ".txcommit/stage", err)
+	}
+	if err := e.Stage.Unlink(name + OwnerSuffix); err != nil && !isGone(err) {
+		return "", PathError("clean up", path+OwnerSuffix, err)
+	}
+	if gone {
+		return "", nil
+	}
+	return displacedPath + "/" + name, nil
+}
+
+// KeepDead moves every stage folder that belongs to no live process to displaced/. It is for a store whose journal
+// cannot be read: any of them may hold a user's file.
+func (e *Env) KeepDead() ([]string, error) {
+	dead, err := e.deadStages(nil)
+	if err != nil {
+		return nil, err
+	}
+	var kept []string
+	for _, n := range dead {
+		if strings.HasSuffix(n, OwnerSuffix) {
+			continue
+		}
+		path, err := e.KeepStage(n)
+		if err != nil {
+			return kept, err
+		}
+		if path != "" {
+			kept = append(kept, path)
+		}
+	}
+	return kept, nil
+}

@@ -1,0 +1,101 @@
+package recovery
+
+import (
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// strangersLimit is how much dirty data of others one syncfs may flush on our account: with 1 GiB of it, a barrier of
+// 100 files took 293 ms instead of 5 (ext4).
+const strangersLimit = 64 << 20
+
+// UseSyncFS says whether a barrier on the file system of d should be one syncfs: it must be one where syncfs keeps its
+// word, and unless fsync of each file is worse, others must have little dirty data. own is how much is ours.
+func UseSyncFS(d *fsys.Dir, own int64) (bool, error) {
+	v, err := d.Volume()
+	if err != nil || !v.SyncFS {
+		return false, err
+	}
+	return !v.FsyncEach || fsys.DirtyBytes() <= own+strangersLimit, nil
+}
+
+// barrier is barrier 3: it makes every folder durable in which a step has changed a name, on both sides of each
+// rename, and the modes that were changed.
+func (r *Run) barrier() error {
+	whole, err := UseSyncFS(r.env.Root, 0)
+	if err != nil {
+		return err
+	}
+	if whole {
+		return PathError("sync", ".", r.env.Root.SyncFS())
+	}
+	if err := r.syncParents(); err != nil {
+		return err
+	}
+	if err := r.syncSubs(); err != nil {
+		return err
+	}
+	return r.syncModes()
+}
+
+func (r *Run) syncParents() error {
+	for i := range r.rec.Parents {
+		path := r.rec.Parents[i].Path
+		d, err := r.parent(uint32(i))
+		if errors.Is(err, errMoved) || isGone(err) {
+			// Every step of it is done, or it would have been missed before: where it is now it is synced as well as
+			// its owner cares to.
+			continue
+		}
+		if err != nil {
+			return PathError("open", path, err)
+		}
+		if err := d.Sync(); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
+			return PathError("sync", path, err)
+		}
+	}
+	return nil
+}
+
+func (r *Run) syncSubs() error {
+	for i := range r.rec.Subs {
+		d, err := r.sub(uint32(i))
+		if err != nil || d == nil {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := d.Sync(); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
+			return PathError("sync", "staged files", err)
+		}
+	}
+	return nil
+}
+
+// syncModes makes changed modes durable; they are in the inode, not in its folder.
+func (r *Run) syncModes() error {
+	for i := range r.rec.Steps {
+		s := &r.rec.Steps[i]
+		if s.Kind != journal.Chmod {
+			continue
+		}
+		d, err := r.parent(s.Parent)
+		if err != nil {
+			continue // as in syncParents
+		}
+		f, err := d.Open(s.Name)
+		if err != nil {
+			// A file that may not be read can still be synced with its whole file system.
+			return PathError("sync", r.rec.Path(s), d.SyncFS())
+		}
+		err = fsys.SyncFile(f)
+		_ = f.Close()
+		if err != nil {
+			return PathError("sync", r.rec.Path(s), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,65 @@
+package recovery
+
+import (
+	"os"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// The names in the state folder that recovery works with.
+const (
+	StageFolder     = "stage"
+	TrashFolder     = "trash"
+	DisplacedFolder = "displaced"
+	BallastFile     = "ballast"
+	// OwnerSuffix is put to the id of a transaction: stage/<id>.owner is locked while its process lives.
+	OwnerSuffix = ".owner"
+)
+
+// Env is a store whose lock is held by the caller, and whose journal is open. Where a record has to be resumed the
+// caller also holds the view lock exclusively.
+type Env struct {
+	Root      *fsys.Dir // the root of the tree
+	State     *fsys.Dir // ROOT/.txcommit
+	Stage     *fsys.Dir // ROOT/.txcommit/stage
+	Trash     *fsys.Dir // ROOT/.txcommit/trash
+	Displaced *fsys.Dir // ROOT/.txcommit/displaced
+	DB        *journal.DB
+	// View is the view lock's file, which carries the stamp.
+	View *os.File
+}
+
+// Outcome tells what became of one transaction.
+type Outcome struct {
+	ID string
+	// Outcome is "completed", "rolled-back", "abandoned" or "torn" (a power loss took part of a transaction that was
+	// committed with durability process); before recovery "to complete", "to roll back" or "to abandon".
+	Outcome string
+	Message string
+	// Displaced lists what was put aside, as paths relative to the root.
+	Displaced []string
+	// Torn lists the paths that do not hold what the transaction wrote.
+	Torn []string
+}
+
+func inode(i fsys.Info) journal.Inode { return journal.Inode(i.ID) }
+
+// Describe makes the record's entry of what is at a name. The walk of a folder is the caller's.
+func Describe(i fsys.Info) journal.Entry {
+	if !i.Exists() {
+		return journal.Entry{}
+	}
+	return journal.Entry{Kind: journal.EntryKind(i.Kind), Inode: inode(i), Size: i.Size, Mtime: i.Mtime}
+}
+
+// same says that i is the recorded inode, whatever its content.
+func same(i fsys.Info, e journal.Entry) bool {
+	return i.Exists() == (e.Kind != 0) && inode(i) == e.Inode
+}
+
+// untouched says that i is the recorded inode and was not written since. A folder's own size and time change with its
+// entries and say nothing; its walk does.
+func untouched(i fsys.Info, e journal.Entry) bool {
+	return same(i, e) && (i.Kind == fsys.Folder || i.Size == e.Size && i.Mtime == e.Mtime)
+}

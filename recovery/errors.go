@@ -1,0 +1,83 @@
+package recovery
+
+import (
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+)
+
+var (
+	// ErrConflict says that a path was not in the state that its op expects.
+	ErrConflict = errors.New("conflict")
+	// ErrIncomplete says that a transaction could be neither finished nor undone.
+	ErrIncomplete = errors.New("transaction is incomplete")
+)
+
+// RolledBack is returned when a transaction was undone, durably. Cause says why.
+type RolledBack struct{ Cause error }
+
+// Error returns the cause.
+func (e *RolledBack) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *RolledBack) Unwrap() error { return e.Cause }
+
+// conflict is an error about a path that matches ErrConflict.
+type conflict struct{ path, why string }
+
+// Conflict says that path is not as expected, and why. The path is empty where the caller puts it to the error.
+func Conflict(path, why string) error { return &conflict{path, why} }
+
+func (e *conflict) Error() string {
+	if e.path == "" {
+		return e.why
+	}
+	return e.path + ": " + e.why
+}
+func (e *conflict) Unwrap() error { return ErrConflict }
+
+// incomplete is an error that matches ErrIncomplete; the first cause leads.
+type incomplete struct{ first, then error }
+
+// Incomplete says that a transaction is neither finished nor undone, because of first.
+func Incomplete(first error) error {
+	var already *incomplete
+	if errors.As(first, &already) {
+		return first
+	}
+	return &incomplete{first: first}
+}
+
+func (e *incomplete) Error() string {
+	if e.then == nil {
+		return fmt.Sprintf("%v: %v", ErrIncomplete, e.first)
+	}
+	return fmt.Sprintf("%v: %v; undoing it: %v", ErrIncomplete, e.first, e.then)
+}
+
+func (e *incomplete) Unwrap() []error {
+	if e.then == nil {
+		return []error{ErrIncomplete, e.first}
+	}
+	return []error{ErrIncomplete, e.first, e.then}
+}
+
+// PathError puts the user's path to an errno. Errors that have one already are passed through.
+func PathError(op, path string, err error) error {
+	var pe *fs.PathError
+	if err == nil || errors.As(err, &pe) {
+		return err
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// PathErrno is PathError for errors that may be something else than an errno; those are passed through.
+func PathErrno(op, path string, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return PathError(op, path, err)
+	}
+	return err
+}

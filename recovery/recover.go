@@ -1,0 +1,248 @@
+package recovery
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/google/uuid"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// Report tells what a recovery did, and what it left in the journal.
+type Report struct {
+	Recovered []Outcome
+	Swept     int
+	Displaced []string
+	// Finished are the records that the next put deletes: their transactions have ended.
+	Finished []uuid.UUID
+	// Unsynced are the finished records of level process: what they did must be made durable before they go.
+	Unsynced []*journal.Record
+}
+
+// Pending is what a recovery has to do.
+type Pending struct {
+	records  []*journal.Record // unfinished, in the order of their transactions
+	dead     []string          // names in stage/ that belong to no live process and no record
+	finished []uuid.UUID
+	unsynced []*journal.Record
+	boot     BootMount
+}
+
+// None says that there is nothing to do.
+func (p *Pending) None() bool { return len(p.records) == 0 && len(p.dead) == 0 }
+
+// Unfinished says that a record has to be resumed, for which the view lock is needed.
+func (p *Pending) Unfinished() bool { return len(p.records) > 0 }
+
+// Leftovers counts what the stage folder holds of dead processes.
+func (p *Pending) Leftovers() int { return len(p.dead) }
+
+// Outcomes tells what a recovery would do.
+func (p *Pending) Outcomes() []Outcome {
+	var out []Outcome
+	for _, r := range p.records {
+		what := map[journal.State]string{
+			journal.Decided: "to complete", journal.Aborting: "to roll back", journal.Abandoned: "to abandon",
+		}[r.State]
+		out = append(out, Outcome{ID: r.ID.String(), Outcome: what, Message: r.Message})
+	}
+	return out
+}
+
+// Look finds out what there is to recover. It changes nothing.
+func (e *Env) Look() (*Pending, error) {
+	boot, err := ThisBoot(e.State)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.DB.Records()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pending{boot: boot}
+	known := map[string]bool{}
+	for _, r := range all {
+		id := r.ID.String()
+		i, err := e.Stage.Stat(id)
+		if err != nil {
+			return nil, PathError("stat", ".txcommit/stage/"+id, err)
+		}
+		switch {
+		case i.Exists(), r.State != journal.Decided, p.rebooted(r):
+			p.records = append(p.records, r)
+			known[id] = true
+		case r.Process:
+			p.unsynced = append(p.unsynced, r)
+		default:
+			p.finished = append(p.finished, r.ID)
+		}
+	}
+	p.dead, err = e.deadStages(known)
+	return p, err
+}
+
+// rebooted says that the page cache in which a transaction of level process left its changes is gone, or may be.
+func (p *Pending) rebooted(r *journal.Record) bool {
+	return r.Process && (r.Boot == "" || r.Boot != p.boot.Boot || r.Mount != p.boot.Mount)
+}
+
+// Recover ends every unfinished transaction, forward or back, and deletes what dead processes have staged. It stops at
+// the first one that cannot be ended; what was ended before is in the report.
+func (e *Env) Recover(p *Pending) (Report, error) {
+	rep := Report{Finished: p.finished, Unsynced: p.unsynced}
+	if p.None() {
+		return rep, e.MarkClean()
+	}
+	// A record that we see may be one that a killed process had written and not yet synced. If we acted on it and the
+	// power failed, half of it would be in the tree and nothing in the journal.
+	if err := e.DB.Reput(); err != nil {
+		return rep, Incomplete(PathError("write", ".txcommit/journal.db", err))
+	}
+	var torn error
+	for _, r := range p.records {
+		out, err := e.end(p, r)
+		if out.Outcome != "" {
+			rep.Recovered = append(rep.Recovered, out)
+			rep.Displaced = append(rep.Displaced, out.Displaced...)
+		}
+		switch {
+		case err != nil && out.Outcome == "torn":
+			torn = err // said once; the record is gone
+		case err != nil:
+			return rep, err
+		case out.Outcome == "completed" && !r.Process && !r.Hasty():
+			rep.Finished = append(rep.Finished, r.ID)
+		case out.Outcome == "completed" && r.Process:
+			rep.Unsynced = append(rep.Unsynced, r)
+		}
+	}
+	if err := e.sweep(p, &rep); err != nil {
+		return rep, err
+	}
+	if err := e.MarkClean(); err != nil {
+		return rep, PathError("write", viewName, err)
+	}
+	return rep, torn
+}
+
+// end ends one unfinished transaction.
+func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
+	out := Outcome{ID: rec.ID.String(), Message: rec.Message}
+	switch {
+	case rec.State == journal.Abandoned:
+		return e.abandonStage(rec, out)
+	case p.rebooted(rec):
+		return e.verify(rec, out)
+	}
+	r, err := openRun(e, rec)
+	if isGone(err) {
+		// Aborting, and its stage folder gone: undone but for the record.
+		out.Outcome = "rolled-back"
+		return out, e.DB.Delete(rec)
+	}
+	if err != nil {
+		return out, Incomplete(err)
+	}
+	defer r.Close()
+	err = r.Resume()
+	out.Displaced = r.Displaced()
+	var back *RolledBack
+	switch {
+	case err == nil:
+		out.Outcome = "completed"
+		if err := r.Finish(); err != nil {
+			return out, Incomplete(PathError("clean up", ".txcommit/stage", err))
+		}
+		return out, nil
+	case errors.As(err, &back):
+		out.Outcome = "rolled-back"
+		return out, nil
+	}
+	return out, err
+}
+
+// SyncAll makes everything durable that transactions of level process have done, so that their records may go.
+func (e *Env) SyncAll(records []*journal.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	v, err := e.Root.Volume()
+	if err != nil {
+		return err
+	}
+	if v.SyncFS {
+		return PathError("sync", ".", e.Root.SyncFS())
+	}
+	for _, rec := range records {
+		if err := e.syncRecord(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncRecord syncs, one by one, what a transaction of level process has put into the tree.
+func (e *Env) syncRecord(rec *journal.Record) error {
+	r := &Run{env: e, rec: rec, parents: map[uint32]*fsys.Dir{}}
+	defer r.closeParents()
+	for i := range rec.Steps {
+		s := &rec.Steps[i]
+		if s.Kind != journal.Install {
+			continue
+		}
+		d, err := r.parent(s.Parent)
+		if err != nil {
+			continue // moved or deleted since, by somebody who can see to it
+		}
+		t, err := d.Stat(s.Name)
+		if err != nil || inode(t) != s.New {
+			continue
+		}
+		if err := SyncTree(d, s.Name, t); err != nil {
+			return PathError("sync", rec.Path(s), err)
+		}
+	}
+	if err := r.syncParents(); err != nil {
+		return err
+	}
+	return r.syncModes()
+}
+
+// SyncTree makes a file, or a folder with all that is below it, durable. It never follows a link.
+func SyncTree(d *fsys.Dir, name string, i fsys.Info) error {
+	switch i.Kind {
+	case fsys.File:
+		f, err := d.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return fsys.SyncFile(f)
+	case fsys.Folder:
+		sub, err := d.Sub(name)
+		if err != nil {
+			return err
+		}
+		defer sub.Close()
+		names, err := sub.Names()
+		if err != nil {
+			return err
+		}
+		for _, n := range names {
+			i, err := sub.Stat(n)
+			if err != nil {
+				return err
+			}
+			if err := SyncTree(sub, n, i); err != nil {
+				return err
+			}
+		}
+		return sub.Sync()
+	case fsys.Absent, fsys.Link, fsys.Special:
+	}
+	return nil
+}
+
+func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) }

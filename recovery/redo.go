@@ -1,0 +1,327 @@
+package recovery
+
+import (
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// refused is a reason to undo the transaction. Any other error of redo leaves it incomplete.
+type refused struct{ cause error }
+
+func (e *refused) Error() string { return e.cause.Error() }
+func (e *refused) Unwrap() error { return e.cause }
+
+// unclear is an error of a look, not of an act. A fresh transaction is undone because of it; in recovery it says nothing
+// about the transaction, which stays as it is until the look works.
+func (r *Run) unclear(op, path string, err error) error {
+	err = PathError(op, path, err)
+	if r.fresh {
+		return &refused{err}
+	}
+	return err
+}
+
+func refuse(op, path string, err error) error { return &refused{PathError(op, path, err)} }
+
+// differs is the answer to a target that is not as recorded: under an expectation the transaction is undone, else we
+// go on.
+func differs(s *journal.Step, path, why string) error {
+	if s.Flags&journal.Expect == 0 {
+		return nil
+	}
+	return &refused{Conflict(path, why)}
+}
+
+const (
+	whyReplaced = "was changed by another program meanwhile"
+	whyFilled   = "directory is not empty any more"
+)
+
+// redo does one step unless it is done.
+func (r *Run) redo(s *journal.Step) error {
+	switch s.Kind {
+	case journal.Install:
+		return r.redoInstall(s)
+	case journal.Remove:
+		return r.redoRemove(s)
+	case journal.Chmod:
+		return r.redoChmod(s)
+	case journal.Move:
+		return r.redoMove(s)
+	}
+	return errors.AssertionFailedf("step of kind %d", s.Kind)
+}
+
+// redoInstall brings N.new to T. It looks, acts and looks again; when somebody is quicker it starts over.
+func (r *Run) redoInstall(s *journal.Step) error {
+	path := r.rec.Path(s)
+	sub, err := r.sub(s.Sub)
+	if err != nil {
+		return r.unclear("open", path, err)
+	}
+	for {
+		n, err := statIn(sub, NewName(s.Num))
+		if err != nil {
+			return r.unclear("stat", path, err)
+		}
+		if inode(n) != s.New {
+			return r.checkInstalled(s, n, false)
+		}
+		tree, t, err := r.target(s, s.Parent, s.Name)
+		if err != nil {
+			return err
+		}
+		err = r.install(s, sub, tree, n, t)
+		if err == syscall.EEXIST || err == syscall.ENOENT {
+			continue // T came or went between the look and the rename
+		}
+		if err != nil {
+			return err
+		}
+		if n, err = sub.Stat(NewName(s.Num)); err != nil {
+			return r.unclear("stat", path, err)
+		}
+		return r.checkInstalled(s, n, true)
+	}
+}
+
+// install does the one call that brings N.new (which is n) to T (where t is). EEXIST and ENOENT mean that t is outdated.
+func (r *Run) install(s *journal.Step, sub, tree *fsys.Dir, n, t fsys.Info) error {
+	path, name := r.rec.Path(s), NewName(s.Num)
+	if inode(t) == s.New {
+		// Both names, one inode: the rename was half done when the power failed.
+		if n.Kind == fsys.Folder {
+			return errors.Newf("%s: a directory is seen at two names", path)
+		}
+		if s.Flags&journal.Linked == 0 || s.Old.Kind == 0 {
+			return asRefused("replace", path, sub.Unlink(name))
+		}
+		return nil // a file of the user's that was at both names before: nothing to do, nothing to unlink
+	}
+	if !r.asRecorded(s, t) {
+		if err := differs(s, path, whyReplaced); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch {
+	case !t.Exists():
+		err = sub.RenameNoReplace(name, tree, s.Name)
+	case s.Flags&journal.Exchange != 0:
+		err = tree.Exchange(s.Name, sub, name)
+	default:
+		err = r.replace(s, sub, tree, t)
+	}
+	if err == syscall.EEXIST && !t.Exists() || err == syscall.ENOENT && t.Exists() {
+		if s.Flags&journal.Expect != 0 {
+			return &refused{Conflict(path, whyReplaced)}
+		}
+		return err
+	}
+	return asRefused("replace", path, err)
+}
+
+// replace is the install over an existing file where the file system cannot exchange names. N.old is a link to the
+// recorded file; anybody else's gets one at N.out.
+func (r *Run) replace(s *journal.Step, sub, tree *fsys.Dir, t fsys.Info) error {
+	if !same(t, s.Old) {
+		if err := tree.Link(s.Name, sub, OutName(s.Num)); err != nil && err != syscall.EEXIST {
+			return err
+		}
+	}
+	return sub.Rename(NewName(s.Num), tree, s.Name)
+}
+
+// checkInstalled compares what came out of an install. Right after the exchange an edit in place counts too; later
+// only the identity does, since the transaction may have been acknowledged.
+func (r *Run) checkInstalled(s *journal.Step, out fsys.Info, now bool) error {
+	if !out.Exists() || inode(out) == s.New {
+		return nil
+	}
+	if now && !untouched(out, s.Old) || !same(out, s.Old) {
+		return differs(s, r.rec.Path(s), whyReplaced)
+	}
+	return nil
+}
+
+// redoRemove takes T out of the tree, over the placeholder at N.old.
+func (r *Run) redoRemove(s *journal.Step) error {
+	path, name := r.rec.Path(s), OldName(s.Num)
+	sub, err := r.sub(s.Sub)
+	if err != nil {
+		return r.unclear("open", path, err)
+	}
+	o, err := statIn(sub, name)
+	if err != nil {
+		return r.unclear("stat", path, err)
+	}
+	if inode(o) != s.New {
+		return r.checkRemoved(s, sub, o)
+	}
+	tree, t, err := r.target(s, s.Parent, s.Name)
+	if err != nil {
+		return err
+	}
+	if !r.asRecorded(s, t) {
+		if err := differs(s, path, whyReplaced); err != nil {
+			return err
+		}
+	}
+	if !same(t, s.Old) {
+		return nil // gone already, or somebody's: it stays
+	}
+	err = tree.Rename(s.Name, sub, name)
+	if err == syscall.ENOENT {
+		return differs(s, path, whyReplaced)
+	}
+	if err != nil {
+		return refuse("remove", path, err)
+	}
+	if o, err = sub.Stat(name); err != nil {
+		return r.unclear("stat", path, err)
+	}
+	if !untouched(o, s.Old) {
+		if err := differs(s, path, whyReplaced); err != nil {
+			return err
+		}
+	}
+	return r.checkRemoved(s, sub, o)
+}
+
+// checkRemoved compares what a remove took out, which is at N.old now.
+func (r *Run) checkRemoved(s *journal.Step, sub *fsys.Dir, o fsys.Info) error {
+	if !o.Exists() {
+		return nil
+	}
+	path := r.rec.Path(s)
+	if !same(o, s.Old) {
+		return differs(s, path, whyReplaced)
+	}
+	if s.Flags&journal.Empty != 0 {
+		return r.checkEmpty(s, sub)
+	}
+	if r.fresh {
+		return nil // our rename was a whole one; only a power cut shows half of it
+	}
+	return r.endHalfRemove(s, o)
+}
+
+// endHalfRemove deals with a rename out of the tree that a power cut has shown half of: T and N.old are one file.
+func (r *Run) endHalfRemove(s *journal.Step, o fsys.Info) error {
+	path := r.rec.Path(s)
+	tree, t, err := r.target(s, s.Parent, s.Name)
+	if errors.Is(err, errMoved) {
+		return nil // T went where its folder went
+	}
+	if err != nil {
+		return err
+	}
+	if !same(t, s.Old) {
+		return nil
+	}
+	if o.Kind == fsys.Folder {
+		return errors.Newf("%s: a directory is seen at two names", path)
+	}
+	return asRefused("remove", path, tree.Unlink(s.Name))
+}
+
+func (r *Run) checkEmpty(s *journal.Step, sub *fsys.Dir) error {
+	path := r.rec.Path(s)
+	d, err := sub.Sub(OldName(s.Num))
+	if err != nil {
+		return r.unclear("open", path, err)
+	}
+	defer d.Close()
+	names, err := d.Names()
+	if err != nil {
+		return r.unclear("read", path, err)
+	}
+	if len(names) > 0 {
+		return &refused{Conflict(path, whyFilled)}
+	}
+	return nil
+}
+
+func (r *Run) redoChmod(s *journal.Step) error {
+	path := r.rec.Path(s)
+	tree, t, err := r.target(s, s.Parent, s.Name)
+	if err != nil {
+		return err
+	}
+	if !same(t, s.Old) || s.Flags&journal.Expect != 0 && !r.asRecorded(s, t) {
+		return differs(s, path, whyReplaced)
+	}
+	if t.Mode == uint32(s.Mode) {
+		return nil
+	}
+	err = tree.Chmod(s.Name, t.ID, uint32(s.Mode))
+	if err == syscall.ESTALE || err == syscall.ENOENT {
+		return differs(s, path, whyReplaced)
+	}
+	return asRefused("chmod", path, err)
+}
+
+func (r *Run) redoMove(s *journal.Step) error {
+	path := r.rec.Path(s)
+	to, at, err := r.target(s, s.ToParent, s.ToName)
+	if err != nil {
+		return err
+	}
+	from, t, err := r.target(s, s.Parent, s.Name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case same(at, s.Old) && same(t, s.Old):
+		return errors.Newf("%s: a directory is seen at two names", path)
+	case same(at, s.Old):
+		return nil
+	case !same(t, s.Old):
+		return differs(s, path, whyReplaced)
+	}
+	err = from.RenameNoReplace(s.Name, to, s.ToName)
+	if err == syscall.EEXIST {
+		return &refused{Conflict(r.rec.ToPath(s), "exists")}
+	}
+	return asRefused("rename", path, err)
+}
+
+// asRecorded says whether t is what was recorded; in recovery, and under an expectation, also unedited.
+func (r *Run) asRecorded(s *journal.Step, t fsys.Info) bool {
+	if r.fresh && s.Flags&journal.Expect == 0 {
+		return same(t, s.Old)
+	}
+	return untouched(t, s.Old)
+}
+
+// target looks at a name in a target folder, whose path must still lead to it.
+func (r *Run) target(s *journal.Step, parent uint32, name string) (*fsys.Dir, fsys.Info, error) {
+	path := r.rec.Path(s)
+	d, err := r.parent(parent)
+	if err == nil {
+		err = r.checkParent(parent)
+	}
+	if err != nil {
+		return nil, fsys.Info{}, r.unclear("open", path, err)
+	}
+	t, err := d.Stat(name)
+	if err != nil {
+		return nil, t, r.unclear("stat", path, err)
+	}
+	return d, t, nil
+}
+
+func asRefused(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var already *refused
+	if errors.As(err, &already) {
+		return err
+	}
+	return refuse(op, path, err)
+}

@@ -1,0 +1,92 @@
+package recovery
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+)
+
+// deadStages lists the names in stage/, folders before their owner files, that belong to no record and no live process.
+// Liveness is a lock that the kernel releases, never a pid or a clock.
+func (e *Env) deadStages(known map[string]bool) ([]string, error) {
+	names, err := e.Stage.Names()
+	if err != nil {
+		return nil, PathError("read", ".txcommit/stage", err)
+	}
+	slices.Sort(names)
+	alive := map[string]bool{}
+	var dead []string
+	for _, n := range names {
+		id := strings.TrimSuffix(n, OwnerSuffix)
+		if known[id] {
+			continue
+		}
+		live, ok := alive[id]
+		if !ok {
+			if live, err = e.owned(id); err != nil {
+				return nil, err
+			}
+			alive[id] = live
+		}
+		if !live {
+			dead = append(dead, n)
+		}
+	}
+	return dead, nil
+}
+
+// owned says whether a live process holds stage/<id>.owner. The owner file is locked before it has this name, the stage
+// folder is made after it and goes before it: a stage folder without an owner is dead.
+func (e *Env) owned(id string) (bool, error) {
+	f, err := e.Stage.Open(id + OwnerSuffix)
+	if isGone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, PathError("open", ".txcommit/stage/"+id+OwnerSuffix, err)
+	}
+	defer f.Close()
+	free, err := fsys.TryLock(f, true)
+	return !free, err
+}
+
+// sweep deletes what dead processes have staged. It holds only files of ours: nothing is renamed into the tree, and
+// nothing of a user's out of it, without a record.
+func (e *Env) sweep(p *Pending, rep *Report) error {
+	for _, n := range p.dead {
+		i, err := e.Stage.Stat(n)
+		if err != nil || !i.Exists() {
+			continue
+		}
+		if strings.HasSuffix(n, OwnerSuffix) {
+			err = e.Stage.Unlink(n)
+		} else {
+			rep.Swept++
+			err = e.throw(n)
+		}
+		if err != nil && !isGone(err) {
+			return PathError("clean up", ".txcommit/stage/"+n, err)
+		}
+	}
+	return nil
+}
+
+// throw moves a name of stage/ to trash/ and deletes it there, so that no half of it is left in stage/.
+func (e *Env) throw(name string) error {
+	if err := e.Stage.Rename(name, e.Trash, name); err != nil {
+		return err
+	}
+	return e.Trash.RemoveAll(name)
+}
+
+// EmptyTrash deletes what is in trash/. It needs no lock: what is there is nobody's, and two may do it at once.
+func (e *Env) EmptyTrash() error {
+	names, err := e.Trash.Names()
+	if err != nil {
+		return PathError("read", ".txcommit/trash", err)
+	}
+	return parallel(len(names), func(i int) error {
+		return PathError("clean up", ".txcommit/trash", e.Trash.RemoveAll(names[i]))
+	})
+}

@@ -1,0 +1,140 @@
+package recovery
+
+import (
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// undo takes one step back as far as it is ours. What is somebody else's by now stays where it is; our part is left in
+// the stage folder, for displaced/. It works through the handles: a folder that was moved away is undone where it is.
+func (r *Run) undo(s *journal.Step) error {
+	path := r.rec.Path(s)
+	tree, err := r.parent(s.Parent)
+	if err != nil {
+		return r.cannotUndo(s, path, err)
+	}
+	t, err := tree.Stat(s.Name)
+	if err != nil {
+		return PathError("stat", path, err)
+	}
+	switch s.Kind {
+	case journal.Install:
+		err = r.undoInstall(s, tree, t)
+	case journal.Remove:
+		err = r.undoRemove(s, tree, t)
+	case journal.Chmod:
+		if same(t, s.Old) && t.Mode == uint32(s.Mode) {
+			err = tree.Chmod(s.Name, t.ID, uint32(s.Was))
+		}
+	case journal.Move:
+		err = r.undoMove(s, tree, t)
+	}
+	return PathError("restore", path, err)
+}
+
+// cannotUndo decides about a step whose folder is not to be found: a step that was never done needs no undo.
+func (r *Run) cannotUndo(s *journal.Step, path string, err error) error {
+	if s.Kind == journal.Install || s.Kind == journal.Remove {
+		sub, serr := r.sub(s.Sub)
+		if serr != nil {
+			return PathError("open", path, serr)
+		}
+		name := NewName(s.Num)
+		if s.Kind == journal.Remove {
+			name = OldName(s.Num)
+		}
+		if i, serr := statIn(sub, name); serr == nil && inode(i) == s.New {
+			return nil
+		}
+	}
+	return PathError("open", path, err)
+}
+
+func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
+	if inode(t) != s.New {
+		return nil
+	}
+	sub, err := r.sub(s.Sub)
+	if err != nil {
+		return err
+	}
+	name := NewName(s.Num)
+	n, err := statIn(sub, name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case inode(n) == s.New: // both names of a half-done rename
+		if n.Kind == fsys.Folder {
+			return errors.New("a directory is seen at two names")
+		}
+		if s.Flags&journal.Linked == 0 || s.Old.Kind == 0 {
+			return tree.Unlink(s.Name)
+		}
+		return nil
+	case n.Exists():
+		return tree.Exchange(s.Name, sub, name)
+	case s.Flags&journal.Exchange == 0 && s.Old.Kind != 0:
+		return sub.Rename(OldName(s.Num), tree, s.Name)
+	}
+	err = tree.RenameNoReplace(s.Name, sub, name)
+	if err == syscall.ENOENT {
+		return nil // T went away this very moment, by somebody else
+	}
+	return err
+}
+
+func (r *Run) undoRemove(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
+	sub, err := r.sub(s.Sub)
+	if err != nil {
+		return err
+	}
+	name := OldName(s.Num)
+	o, err := statIn(sub, name)
+	switch {
+	case err != nil:
+		return err
+	case !o.Exists() || inode(o) == s.New:
+		return nil
+	case t.Exists() && t.ID == o.ID:
+		if o.Kind == fsys.Folder {
+			return errors.New("a directory is seen at two names")
+		}
+		if same(o, s.Old) {
+			return sub.Unlink(name)
+		}
+		return nil
+	case t.Exists():
+		return nil
+	}
+	err = sub.RenameNoReplace(name, tree, s.Name)
+	if err == syscall.EEXIST {
+		return nil // somebody's by now: ours goes to displaced/
+	}
+	return err
+}
+
+func (r *Run) undoMove(s *journal.Step, from *fsys.Dir, t fsys.Info) error {
+	to, err := r.parent(s.ToParent)
+	if err != nil {
+		if same(t, s.Old) {
+			return nil
+		}
+		return err
+	}
+	at, err := to.Stat(s.ToName)
+	if err != nil {
+		return err
+	}
+	if !same(at, s.Old) {
+		return nil
+	}
+	if same(t, s.Old) {
+		return errors.New("a directory is seen at two names")
+	}
+	return to.RenameNoReplace(s.ToName, from, s.Name)
+}

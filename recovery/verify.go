@@ -1,0 +1,126 @@
+package recovery
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// verify looks after a restart at a transaction of level process, of which any part may be missing. It redoes and
+// undoes nothing: it says which paths do not hold what was written, keeps what is left of the stage folder in
+// displaced/, and deletes the record. What is torn is reported once, as ErrIncomplete.
+func (e *Env) verify(rec *journal.Record, out Outcome) (Outcome, error) {
+	r := &Run{env: e, rec: rec, parents: map[uint32]*fsys.Dir{}}
+	defer r.closeParents()
+	for i := range rec.Steps {
+		s := &rec.Steps[i]
+		ok, err := r.verified(s)
+		if err != nil {
+			return out, Incomplete(PathError("read", rec.Path(s), err))
+		}
+		if !ok {
+			out.Torn = append(out.Torn, rec.Path(s))
+		}
+	}
+	out, err := e.abandonStage(rec, out)
+	if err != nil {
+		return out, err
+	}
+	out.Outcome = "completed"
+	if len(out.Torn) == 0 {
+		return out, nil
+	}
+	out.Outcome = "torn"
+	return out, Incomplete(fmt.Errorf("after a power loss these do not hold what transaction %s wrote with durability process: %s",
+		out.ID, strings.Join(out.Torn, ", ")))
+}
+
+// verified says that a step is in place, or was overtaken by somebody else.
+func (r *Run) verified(s *journal.Step) (bool, error) {
+	d, err := r.parent(s.Parent)
+	if err != nil {
+		return false, nil // its folder is not there: it was made by the same transaction, or somebody moved it
+	}
+	t, err := d.Stat(s.Name)
+	if err != nil {
+		return false, err
+	}
+	switch s.Kind {
+	case journal.Install:
+		if inode(t) != s.New {
+			return t.Exists() && !same(t, s.Old), nil
+		}
+		digest, err := ContentDigest(d, s.Name)
+		return digest == s.Digest, err
+	case journal.Remove, journal.Move:
+		return !same(t, s.Old), nil
+	case journal.Chmod:
+		return !same(t, s.Old) || t.Mode != uint32(s.Was), nil
+	}
+	return true, nil
+}
+
+// ContentDigest is the xxh3 of what is at name: a file's bytes, a link's target, the names and contents of a folder.
+func ContentDigest(d *fsys.Dir, name string) (uint64, error) {
+	h := xxh3.New()
+	err := digestInto(h, d, name)
+	return h.Sum64(), err
+}
+
+func digestInto(h *xxh3.Hasher, d *fsys.Dir, name string) error {
+	i, err := d.Stat(name)
+	if err != nil {
+		return err
+	}
+	_, _ = h.Write([]byte{byte(i.Kind)})
+	switch i.Kind {
+	case fsys.File:
+		f, err := d.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(h, f)
+		return err
+	case fsys.Link:
+		target, err := d.ReadLink(name)
+		_, _ = h.Write([]byte(target))
+		return err
+	case fsys.Folder:
+		return digestFolder(h, d, name)
+	case fsys.Absent, fsys.Special:
+	}
+	return nil
+}
+
+func digestFolder(h *xxh3.Hasher, d *fsys.Dir, name string) error {
+	sub, err := d.Sub(name)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	names, err := sub.Names()
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		_, _ = h.Write(append([]byte(n), 0))
+		if err := digestInto(h, sub, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) closeParents() {
+	for _, d := range r.parents {
+		_ = d.Close()
+	}
+}

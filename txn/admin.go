@@ -1,0 +1,210 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// Recover ends every unfinished transaction of a root's store, forward or back, and deletes what dead processes have
+// staged. It is safe at any time, any number of times; without a store there is nothing to do and nothing is created.
+func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
+	rep := &Report{}
+	err := withStore(root, opts, func(s *Store) error {
+		return s.locked(ctx, func(ses *session) error {
+			r, err := ses.recover(ctx)
+			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, r.Swept, r.Displaced
+			if err != nil {
+				return err
+			}
+			return ses.env.EmptyTrash()
+		})
+	})
+	return rep, err
+}
+
+// withStore runs f with a store that was not recovered.
+func withStore(root string, opts *Options, f func(*Store) error) error {
+	o := Options{}
+	if opts != nil {
+		o = *opts
+	}
+	d, err := fsys.OpenDir(root)
+	if err != nil {
+		return recovery.PathErrno("open", root, err)
+	}
+	defer d.Close()
+	s := &Store{opts: o, path: root, root: d, queue: make(chan struct{}, 1)}
+	if err := s.checkVolume(); err != nil {
+		return err
+	}
+	return f(s)
+}
+
+// Abandon gives an unfinished transaction up. The tree stays as it is, old, new or in between; what is left of the
+// transaction's files moves to .txcommit/displaced, so that nothing is lost.
+func Abandon(ctx context.Context, root, id string, opts *Options) (*Report, error) {
+	rep := &Report{}
+	err := withStore(root, opts, func(s *Store) error {
+		found := false
+		err := s.locked(ctx, func(ses *session) error {
+			found = true
+			if err := ses.lockView(ctx); err != nil {
+				return err
+			}
+			out, err := ses.env.Abandon(id)
+			if err != nil {
+				return err
+			}
+			rep.Recovered, rep.Displaced = []Recovery{out}, out.Displaced
+			return nil
+		})
+		if err == nil && !found {
+			err = errors.Wrapf(fs.ErrNotExist, "transaction %s: there is no store", id)
+		}
+		return err
+	})
+	return rep, err
+}
+
+// Rebuild replaces a journal that cannot be read by a new one. The broken one, and all that the stage folder holds of
+// transactions that are not running, move to .txcommit/displaced. A journal that can be read is left alone.
+func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
+	rep := &Report{}
+	err := withStore(root, opts, func(s *Store) error {
+		state, err := openState(s.root)
+		if err != nil || state == nil {
+			return err
+		}
+		defer state.Close()
+		ses, err := openSession(ctx, s.root, state, newWaiter(s.opts.lockTimeout()), false)
+		switch {
+		case err == nil:
+			defer ses.close()
+			_, err = ses.recover(ctx)
+			if !errors.Is(err, ErrJournal) {
+				return err
+			}
+			ses.close()
+		case errors.Is(err, errNoStore):
+			return nil
+		case !errors.Is(err, ErrJournal):
+			return err
+		}
+		return s.rebuild(ctx, state, rep)
+	})
+	return rep, err
+}
+
+func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error {
+	lock, err := lockStore(ctx, state, newWaiter(s.opts.lockTimeout()))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
+		if err := mkdir(state, name); err != nil {
+			return recovery.PathError("mkdir", statePath(name), err)
+		}
+	}
+	env := recovery.Env{Root: s.root, State: state}
+	if env.Stage, err = state.Sub(recovery.StageFolder); err != nil {
+		return stageError("open", err)
+	}
+	defer env.Stage.Close()
+	if env.Displaced, err = state.Sub(recovery.DisplacedFolder); err != nil {
+		return recovery.PathError("open", statePath(recovery.DisplacedFolder), err)
+	}
+	defer env.Displaced.Close()
+	if rep.Displaced, err = env.KeepDead(); err != nil {
+		return err
+	}
+	kept := journalFile + "." + time.Now().UTC().Format("20060102T150405.000000000")
+	err = state.RenameNoReplace(journalFile, env.Displaced, kept)
+	if err == nil {
+		rep.Displaced = append(rep.Displaced, statePath(recovery.DisplacedFolder+"/"+kept))
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return recovery.PathError("keep", statePath(journalFile), err)
+	}
+	if err := env.Displaced.Sync(); err != nil {
+		return recovery.PathError("sync", statePath(recovery.DisplacedFolder), err)
+	}
+	return makeJournal(state, nil)
+}
+
+// Status tells how a store is. It works while a commit runs, and never changes anything.
+func Status(ctx context.Context, root string, opts *Options) (*State, error) {
+	st := &State{State: "clean"}
+	err := withStore(root, opts, func(s *Store) error {
+		state, err := openState(s.root)
+		if err != nil || state == nil {
+			return err
+		}
+		defer state.Close()
+		f, ok, err := isStore(state)
+		if err != nil || !ok {
+			return err
+		}
+		st.Store = f.Store
+		return s.status(ctx, state, st)
+	})
+	return st, err
+}
+
+func (s *Store) status(ctx context.Context, state *fsys.Dir, st *State) error {
+	lock, err := state.Open(lockFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return recovery.PathError("open", statePath(lockFile), err)
+	}
+	if err == nil {
+		defer lock.Close()
+		free, err := fsys.TryLock(lock, false)
+		if err != nil {
+			return recovery.PathErrno("lock", statePath(lockFile), err)
+		}
+		if !free {
+			st.State, st.Holder = "busy", readHolder(state)
+			return nil
+		}
+	}
+	env := recovery.Env{Root: s.root, State: state}
+	if env.Stage, err = state.Sub(recovery.StageFolder); err != nil {
+		return stageError("open", err)
+	}
+	defer env.Stage.Close()
+	if env.DB, err = journal.OpenReadOnly(opener(state), journalFile); err != nil {
+		return recovery.PathErrno("open", statePath(journalFile), bareErrno(err))
+	}
+	defer env.DB.Close()
+	p, err := env.Look()
+	if err != nil {
+		return err
+	}
+	st.Pending, st.Leftovers = p.Outcomes(), p.Leftovers()
+	if len(st.Pending) > 0 || st.Leftovers > 0 {
+		st.State = "pending"
+	}
+	st.Displaced, err = displaced(state)
+	_ = ctx
+	return err
+}
+
+func displaced(state *fsys.Dir) ([]string, error) {
+	d, err := state.Sub(recovery.DisplacedFolder)
+	if err != nil {
+		return nil, recovery.PathError("open", statePath(recovery.DisplacedFolder), err)
+	}
+	defer d.Close()
+	names, err := d.Names()
+	for i := range names {
+		names[i] = strings.Join([]string{journal.StateFolder, recovery.DisplacedFolder, names[i]}, "/")
+	}
+	return names, recovery.PathErrno("read", statePath(recovery.DisplacedFolder), err)
+}

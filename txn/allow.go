@@ -1,0 +1,100 @@
+package txn
+
+import (
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// allow refuses, before the commit point, a step that the kernel would refuse after it.
+func (p *preparer) allow(st *step) error {
+	if err := p.allowFolder(st.folder); err != nil {
+		return err
+	}
+	if st.kind == journal.Move {
+		if err := p.allowFolder(st.from.folder); err != nil {
+			return err
+		}
+		return p.allowTarget(st.from, st.folder != st.from.folder)
+	}
+	if !st.old.Exists() {
+		return nil
+	}
+	if st.kind == journal.Chmod {
+		return p.allowChmod(st.place)
+	}
+	return p.allowTarget(st.place, true)
+}
+
+// allowFolder checks a target folder, once.
+func (p *preparer) allowFolder(f *folder) error {
+	if !f.info.Exists() || p.allowed[f.path] {
+		return nil // a folder that is made by the transaction is ours
+	}
+	d, err := p.res.handle(f)
+	if err != nil {
+		return err
+	}
+	if f.info.Immutable {
+		return errors.Wrapf(syscall.EPERM, "directory %s is immutable or append-only", f.path)
+	}
+	if err := d.Writable(); err != nil {
+		return errors.Wrapf(err, "directory %s cannot be changed", f.path)
+	}
+	if !f.info.SameFS(p.self) {
+		return errors.Wrapf(syscall.EXDEV, "directory %s is on another mount, file system or subvolume than the root", f.path)
+	}
+	h, err := p.res.inherited(f)
+	if err != nil {
+		return err
+	}
+	if h.Project != 0 && h.Project != p.project {
+		return errors.Wrapf(syscall.EXDEV, "directory %s belongs to another project quota than the root", f.path)
+	}
+	p.allowed[f.path] = true
+	return nil
+}
+
+// allowTarget checks what is to be replaced, removed or renamed.
+func (p *preparer) allowTarget(at place, leavesFolder bool) error {
+	i := at.info
+	switch {
+	case i.Immutable:
+		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+	case i.MountRoot || !i.SameFS(at.folder.info):
+		return errors.Wrap(syscall.EBUSY, "it is a mount point, which cannot be replaced")
+	}
+	uid := uint32(os.Geteuid())
+	if uid != 0 && at.folder.info.Mode&0o1000 != 0 && i.UID != uid && at.folder.info.UID != uid {
+		return errors.Wrap(syscall.EPERM, "its directory is sticky and it belongs to another user")
+	}
+	if i.Kind != fsys.Folder || !leavesFolder {
+		return nil
+	}
+	// A folder that changes its parent is itself written to: its ".." changes.
+	d, err := p.res.handle(at.folder)
+	if err != nil {
+		return err
+	}
+	sub, err := d.Sub(at.name)
+	if err != nil {
+		return err
+	}
+	defer sub.Close()
+	return sub.Writable()
+}
+
+// allowChmod checks a change of mode, which only the owner may make.
+func (p *preparer) allowChmod(at place) error {
+	if at.info.Immutable {
+		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+	}
+	if uid := uint32(os.Geteuid()); uid != 0 && at.info.UID != uid {
+		return errors.Wrap(syscall.EPERM, "only the owner may change the mode")
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+package txn
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// compared is what a comparison of a file with its new content has shown, and of which state of the file.
+type compared struct {
+	info  fsys.Info
+	equal bool
+}
+
+// compareAll finds the writes whose content is in place already, reading as many files at once as there are jobs.
+// What was compared without the lock is believed under it while the file's inode, size and times are the same.
+func (s *scan) compareAll(ctx context.Context) error {
+	type job struct {
+		path  string
+		want  *want
+		equal bool
+	}
+	var jobs []job
+	for p, w := range s.byPath {
+		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated {
+			continue
+		}
+		if c, ok := s.tx.compared[p]; ok && c.info == w.info {
+			w.conclude(c.equal)
+			continue
+		}
+		jobs = append(jobs, job{path: p, want: w})
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.tx.store.jobs())
+	for i := range jobs {
+		j := &jobs[i]
+		g.Go(func() (err error) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if j.equal, err = j.want.content.equal(s.root, j.path); err != nil {
+				err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		s.tx.compared[j.path] = compared{j.want.info, j.equal}
+		j.want.conclude(j.equal)
+	}
+	return nil
+}
+
+// conclude turns a write whose content is in place into a change of mode or nothing.
+func (w *want) conclude(equal bool) {
+	if !equal {
+		return
+	}
+	w.kind = wantSame
+	if bits, ok := w.mode.Bits(); ok && bits != w.info.Mode {
+		w.kind = wantMode
+	}
+}
+
+// holds says whether a condition is true of what is at its place now.
+func (c *check) holds(root *fsys.Dir) (why string, err error) {
+	switch c.expect.State {
+	case manifest.ExpectAbsent:
+		if c.info.Exists() {
+			return "expected to be absent, but it is " + c.info.Kind.String(), nil
+		}
+	case manifest.ExpectPresent:
+		if !c.info.Exists() {
+			return "expected to be present, but it is missing", nil
+		}
+	case manifest.ExpectSHA256:
+		return c.holdsDigest(root)
+	case manifest.ExpectNothing:
+	}
+	return "", nil
+}
+
+// holdsDigest compares the content of a file with the digest that is expected.
+func (c *check) holdsDigest(root *fsys.Dir) (string, error) {
+	if c.info.Kind != fsys.File {
+		return "expected a file with a given content, but it is " + c.info.Kind.String(), nil
+	}
+	f, err := root.OpenBeneath(c.path())
+	if err != nil {
+		return "", pathError("open", c.said, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", pathError("read", c.said, err)
+	}
+	if got := h.Sum(nil); string(got) != string(c.expect.SHA256[:]) {
+		return fmt.Sprintf("expected content with sha256 %x, but it has %x", c.expect.SHA256, got), nil
+	}
+	return "", nil
+}

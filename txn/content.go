@@ -1,0 +1,127 @@
+package txn
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+)
+
+// content is where the bytes of a new file come from: memory, a source file, or a file that is staged already.
+type content struct {
+	data []byte
+	// A source file is a path of the operating system, or a path below an open folder; info is how it was seen.
+	file string
+	dir  *fsys.Dir
+	rel  string
+	said string // the user's name of the source
+	info fsys.Info
+	// link says that the source may be linked instead of copied.
+	link bool
+	// streamed is a file that Tx.Create has filled.
+	streamed *stream
+}
+
+// size of the content in bytes.
+func (c *content) size() int64 {
+	switch {
+	case c.sourced():
+		return c.info.Size
+	case c.streamed != nil:
+		return c.streamed.size
+	}
+	return int64(len(c.data))
+}
+
+// sourced says that the content is in a file that is not ours.
+func (c *content) sourced() bool { return c.file != "" || c.dir != nil }
+
+// open returns a reader of the content. For a source file it is an *os.File.
+func (c *content) open() (io.ReadCloser, error) {
+	switch {
+	case c.sourced():
+		return c.openSource()
+	case c.streamed != nil:
+		return c.streamed.open()
+	}
+	return io.NopCloser(bytes.NewReader(c.data)), nil
+}
+
+func (c *content) openSource() (*os.File, error) {
+	var f *os.File
+	var err error
+	if c.dir != nil {
+		if f, err = c.dir.OpenBeneath(c.rel); err != nil {
+			err = &fs.PathError{Op: "open", Path: c.said, Err: err}
+		}
+	} else {
+		f, err = os.OpenFile(c.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := c.unchanged(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// errSourceChanged says that a source was written while it was read: what was staged may be half of two versions.
+var errSourceChanged = errors.New("source changed while it was being read; try again when it is at rest")
+
+// unchanged checks that an open source is what was looked at.
+func (c *content) unchanged(f *os.File) error {
+	i, err := fsys.StatFile(f)
+	if err != nil {
+		return &fs.PathError{Op: "stat", Path: c.said, Err: err}
+	}
+	if i.ID != c.info.ID || i.Size != c.info.Size || i.Mtime != c.info.Mtime {
+		return errors.Wrapf(errSourceChanged, "%s", c.said)
+	}
+	return nil
+}
+
+// equal says whether the file at a path below root holds exactly this content.
+func (c *content) equal(root *fsys.Dir, path string) (bool, error) {
+	f, err := root.OpenBeneath(path)
+	if err != nil {
+		return false, nil // what cannot be read is not known to be equal
+	}
+	defer f.Close()
+	r, err := c.open()
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	return sameBytes(f, r)
+}
+
+func sameBytes(a, b io.Reader) (bool, error) {
+	const size = 64 << 10
+	x, y := make([]byte, size), make([]byte, size)
+	for {
+		n, err := io.ReadFull(a, x)
+		m, err2 := io.ReadFull(b, y)
+		if n != m || !bytes.Equal(x[:n], y[:m]) {
+			return false, nil
+		}
+		if e := readError(err, err2); e != nil || n < size {
+			return e == nil, e
+		}
+	}
+}
+
+func readError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package txn
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// makeDurable is barrier 1: staged content, the content of renamed files, and every folder in which this transaction,
+// or the making of the store, has made a name. Were the name stage/<id> lost while the record stays, recovery would
+// take the transaction for finished.
+func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
+	if c.store.opts.Durability == Process {
+		if !ses.made {
+			return nil
+		}
+		return syncFolders(ses.env.State, ses.env.Root) // a journal that can be lost is none
+	}
+	whole, err := recovery.UseSyncFS(st.dir, st.bytes.Load())
+	if err != nil {
+		return stageError("statfs", err)
+	}
+	if whole {
+		if len(st.staged) <= kickLimit {
+			st.waitWrites()
+		}
+		return stageError("sync", st.dir.SyncFS())
+	}
+	if err := st.syncEach(); err != nil {
+		return err
+	}
+	return syncFolders(st.dir, st.stages, ses.env.State, ses.env.Root)
+}
+
+// waitWrites waits for what StartWrite has begun, so that the syncfs after it commits once. The errors of the writes
+// are told by the syncfs.
+func (s *stage) waitWrites() {
+	for _, st := range s.staged {
+		if st.info.Kind != fsys.File {
+			continue
+		}
+		if f, err := s.dir.Open(st.at); err == nil {
+			_ = fsys.WaitWrite(f)
+			_ = f.Close()
+		}
+	}
+}
+
+const parallelSyncs = 32
+
+// syncEach makes every staged file and folder durable by a sync of its own.
+func (s *stage) syncEach() error {
+	var g errgroup.Group
+	g.SetLimit(parallelSyncs)
+	for path, st := range s.staged {
+		g.Go(func() error { return pathError("sync", path, s.syncOne(st)) })
+	}
+	for _, sub := range s.subs {
+		g.Go(func() error { return stageError("sync", s.syncFolder(sub)) })
+	}
+	return g.Wait()
+}
+
+func (s *stage) syncOne(st *staged) error {
+	switch st.info.Kind {
+	case fsys.File:
+		f, err := s.dir.Open(st.at)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return fsys.SyncFile(f)
+	case fsys.Folder:
+		return s.syncFolder(st.at)
+	case fsys.Absent, fsys.Link, fsys.Special:
+	}
+	return nil
+}
+
+func (s *stage) syncFolder(at string) error {
+	d, err := s.dir.Sub(at)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return syncFolder(d)
+}
+
+func syncFolders(dirs ...*fsys.Dir) error {
+	for _, d := range dirs {
+		if err := syncFolder(d); err != nil {
+			return recovery.PathError("sync", journal.StateFolder, err)
+		}
+	}
+	return nil
+}
+
+// syncFolder lets a file system pass that cannot sync folders: it makes their names durable in other ways, or not at
+// all, and there is nothing better to be had.
+func syncFolder(d *fsys.Dir) error {
+	if err := d.Sync(); !errors.Is(err, fsys.ErrUnsupported) {
+		return err
+	}
+	return nil
+}
+
+// levelProcess notes in the record what is needed to tell, after a restart, whether its changes have survived.
+func (p *preparer) levelProcess(state *fsys.Dir) error {
+	boot, err := recovery.ThisBoot(state)
+	if err != nil {
+		return stageError("stat", err)
+	}
+	p.rec.Process, p.rec.Boot, p.rec.Mount = true, boot.Boot, boot.Mount
+	for i := range p.rec.Steps {
+		s := &p.rec.Steps[i]
+		if s.Kind != journal.Install {
+			continue
+		}
+		at := strings.Join([]string{p.rec.Subs[s.Sub].Name, recovery.NewName(s.Num)}, "/")
+		if s.Digest, err = recovery.ContentDigest(p.stage.dir, at); err != nil {
+			return stageError("read", err)
+		}
+	}
+	return nil
+}

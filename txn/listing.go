@@ -1,0 +1,136 @@
+package txn
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// listing is the source of a tree op as it was seen once.
+type listing struct {
+	dir     *fsys.Dir
+	said    string
+	top     *node
+	folders map[fsys.ID]bool // to notice that source and target overlap
+}
+
+// node is an entry of a listing.
+type node struct {
+	name   string
+	rel    string // relative to the source, "." for itself
+	info   fsys.Info
+	target string // of a link
+	subs   []*node
+}
+
+// list reads the source of a tree op, or returns what was read before.
+func (o *op) list() (*listing, error) {
+	if o.listing != nil {
+		return o.listing, nil
+	}
+	name := o.source()
+	d, err := fsys.OpenDir(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	self, err := d.Self()
+	if err != nil {
+		_ = d.Close()
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	l := &listing{dir: d, said: name, top: &node{rel: ".", info: self}, folders: map[fsys.ID]bool{self.ID: true}}
+	if err := l.read(o, d, l.top); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	o.listing = l
+	return l, nil
+}
+
+func (l *listing) path(rel string) string { return l.said + string(os.PathSeparator) + rel }
+
+func (l *listing) read(o *op, d *fsys.Dir, n *node) error {
+	names, err := d.Names()
+	if err != nil {
+		return &fs.PathError{Op: "read", Path: l.path(n.rel), Err: err}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		rel := name
+		if n.rel != "." {
+			rel = n.rel + "/" + name
+		}
+		if name == journal.StateFolder || o.excludes(rel) {
+			continue
+		}
+		sub, err := l.entry(d, name, rel)
+		if err != nil {
+			return err
+		}
+		n.subs = append(n.subs, sub)
+		if sub.info.Kind == fsys.Folder {
+			if err := l.enter(o, d, sub); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *listing) enter(o *op, d *fsys.Dir, n *node) error {
+	l.folders[n.info.ID] = true
+	sub, err := d.Sub(n.name)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: l.path(n.rel), Err: err}
+	}
+	defer sub.Close()
+	return l.read(o, sub, n)
+}
+
+func (l *listing) entry(d *fsys.Dir, name, rel string) (*node, error) {
+	n := &node{name: name, rel: rel}
+	var err error
+	if n.info, err = d.Stat(name); err == nil && n.info.Kind == fsys.Link {
+		n.target, err = d.ReadLink(name)
+	}
+	if err == nil && !n.info.Exists() {
+		err = syscall.ENOENT // it was listed a moment ago
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: l.path(rel), Err: err}
+	}
+	if n.info.Kind == fsys.Special {
+		return nil, errors.Newf("source %s is a special file (FIFO, socket or device); exclude it", l.path(rel))
+	}
+	return n, nil
+}
+
+// excludes says that a path relative to the source is neither copied nor pruned. What is below it is not looked at.
+func (o *op) excludes(rel string) bool {
+	for _, g := range o.Exclude {
+		if ok, _ := doublestar.Match(g, rel); ok { // the globs are checked when the op is added
+			return true
+		}
+	}
+	return false
+}
+
+func (o *op) checkGlobs() error {
+	for _, g := range o.Exclude {
+		if g == "" || !doublestar.ValidatePattern(g) {
+			return errors.Wrapf(fs.ErrInvalid, "exclude %q is not a valid glob", g)
+		}
+	}
+	if strings.ContainsRune(o.Source, 0) || o.Source == "" {
+		return errors.Wrap(fs.ErrInvalid, "source is not a valid path")
+	}
+	return nil
+}

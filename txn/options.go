@@ -1,0 +1,57 @@
+package txn
+
+import "time"
+
+// Durability says what a commit has made sure of when it returns.
+type Durability uint8
+
+const (
+	// Sync is the default: once Commit returns, the change survives power loss on storage that honours flushes.
+	Sync Durability = iota
+	// Process skips flushing data and folders. The commit is atomic against the death of the process; after a
+	// power loss nothing is promised, and what can be seen to be torn is reported once as ErrIncomplete.
+	Process
+)
+
+// Symlinks says what a write does when its path is a symbolic link.
+type Symlinks uint8
+
+const (
+	// FollowSymlinks writes to the file that the link leads to inside the root. A dangling, looping or
+	// escaping link is an error. It is the default.
+	FollowSymlinks Symlinks = iota
+	// ReplaceSymlinks replaces the link itself by the new file.
+	ReplaceSymlinks
+	// RefuseSymlinks makes a link at the path of a write an error.
+	RefuseSymlinks
+)
+
+// DefaultLockTimeout is how long a commit or a view waits for others when Options.LockTimeout is zero.
+const DefaultLockTimeout = 30 * time.Second
+
+// Options are the settings of a Store. The zero value is ready to use.
+type Options struct {
+	// Durability of the commits; the zero value is Sync.
+	Durability Durability
+	// Symlinks is the policy for writes to symbolic links; the zero value is FollowSymlinks.
+	Symlinks Symlinks
+	// Jobs bounds how many files are staged at once; 0 means twice the number of processors that Go may use.
+	Jobs int
+	// LockTimeout is how long to wait for other processes; 0 means DefaultLockTimeout, negative means not to wait.
+	LockTimeout time.Duration
+	// AllowUnsafeFS permits file systems that do not promise what the guarantee needs (network and FUSE file systems).
+	AllowUnsafeFS bool
+	// ReadOnly opens the store without recovering it: nothing is created or changed. Begin still works for Plan;
+	// Commit, Update and a store that needs recovery are refused.
+	ReadOnly bool
+}
+
+func (o *Options) lockTimeout() time.Duration {
+	switch {
+	case o.LockTimeout == 0:
+		return DefaultLockTimeout
+	case o.LockTimeout < 0:
+		return 0
+	}
+	return o.LockTimeout
+}

@@ -1,0 +1,368 @@
+package txn
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/errors"
+	"github.com/google/uuid"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// preparer builds the record of a transaction, under the lock. Everything that could make the kernel refuse a step is
+// found here, before the commit point.
+type preparer struct {
+	*scan
+	stage    *stage
+	rec      *journal.Record
+	self     fsys.Info // the stage folder
+	project  uint32
+	exchange bool
+
+	parents map[string]uint32
+	subs    map[string]uint32
+	allowed map[string]bool // target folders that were checked
+	holder  string          // the newest placeholder file, relative to the stage folder
+	holds   fsys.Info
+	removed map[*want]int // files below a folder that goes
+}
+
+func newPreparer(sc *scan, st *stage) (*preparer, error) {
+	p := &preparer{
+		scan: sc, stage: st, rec: &journal.Record{ID: uuid.MustParse(st.id), State: journal.Decided},
+		parents: map[string]uint32{}, subs: map[string]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{},
+	}
+	var err error
+	if p.self, err = st.dir.Self(); err != nil {
+		return nil, stageError("stat", err)
+	}
+	h, err := st.dir.Heritage(p.self)
+	if err != nil {
+		return nil, stageError("stat", err)
+	}
+	p.project = h.Project
+	p.rec.Stage = journal.Inode(p.self.ID)
+	p.rec.Created = time.Now().UnixNano()
+	p.rec.Message, p.rec.Key = sc.tx.message, sc.tx.key
+	return p, nil
+}
+
+// record makes the record of the steps, and the links and placeholders that it speaks of.
+func (p *preparer) record(steps []*step) (*journal.Record, error) {
+	if err := p.probeExchange(steps); err != nil {
+		return nil, err
+	}
+	p.rec.Steps = make([]journal.Step, 0, len(steps))
+	for _, st := range steps {
+		if err := p.add(st); err != nil {
+			return nil, &Error{Op: st.op, Path: st.said, Err: pathError(st.opName(p.tx.ops), st.said, err)}
+		}
+	}
+	if err := p.linkInside(); err != nil {
+		return nil, err
+	}
+	if err := p.walkNew(steps); err != nil {
+		return nil, err
+	}
+	return p.rec, p.finishFolders()
+}
+
+func (p *preparer) add(st *step) error {
+	if err := p.allow(st); err != nil {
+		return err
+	}
+	js := journal.Step{Kind: st.kind, Name: st.name, Old: recovery.Describe(st.old)}
+	var err error
+	if js.Parent, err = p.parent(st.folder); err != nil {
+		return err
+	}
+	if p.expected(st) {
+		js.Flags |= journal.Expect
+	}
+	switch st.kind {
+	case journal.Install:
+		err = p.install(st, &js)
+	case journal.Remove:
+		err = p.remove(st, &js)
+	case journal.Chmod:
+		bits, _ := st.mode.Bits()
+		js.Mode, js.Was = uint16(bits), uint16(st.info.Mode)
+	case journal.Move:
+		err = p.move(st, &js)
+	}
+	p.rec.Steps = append(p.rec.Steps, js)
+	return err
+}
+
+// expected says whether a condition was put on the present state of the step's target.
+func (p *preparer) expected(st *step) bool {
+	path := st.path()
+	if st.kind == journal.Move {
+		path = st.from.path()
+	}
+	for i := range p.checks {
+		if p.checks[i].path() == path {
+			return true
+		}
+	}
+	return false
+}
+
+// parent returns the index of a target folder in the record. One that comes with the transaction is staged by now.
+func (p *preparer) parent(f *folder) (uint32, error) {
+	if i, ok := p.parents[f.path]; ok {
+		return i, nil
+	}
+	id := f.info.ID
+	if !f.info.Exists() {
+		s := p.stage.staged[f.path]
+		if s == nil {
+			return 0, errors.AssertionFailedf("folder %s is neither there nor staged", f.path)
+		}
+		id = s.info.ID
+	}
+	i := uint32(len(p.rec.Parents))
+	p.rec.Parents = append(p.rec.Parents, journal.Parent{Path: f.path, Inode: journal.Inode(id)})
+	p.parents[f.path] = i
+	return i, nil
+}
+
+func (p *preparer) sub(name string) (uint32, error) {
+	if i, ok := p.subs[name]; ok {
+		return i, nil
+	}
+	info, err := p.stage.dir.Stat(name)
+	if err != nil {
+		return 0, err
+	}
+	i := uint32(len(p.rec.Subs))
+	p.rec.Subs = append(p.rec.Subs, journal.Sub{Name: name, Inode: journal.Inode(info.ID)})
+	p.subs[name] = i
+	return i, nil
+}
+
+func (p *preparer) install(st *step, js *journal.Step) (err error) {
+	if st.kind == journal.Install && st.want.kind == wantLinked {
+		js.Flags |= journal.Linked
+		if err := p.linkRenamed(st.want); err != nil {
+			return err
+		}
+	}
+	s := p.stage.staged[st.path()]
+	if s == nil {
+		return errors.AssertionFailedf("%s is not staged", st.path())
+	}
+	if st.content != nil && st.content.link {
+		js.Flags |= journal.Linked
+	}
+	js.New, js.Num = journal.Inode(s.info.ID), s.num
+	if js.Sub, err = p.sub(s.sub); err != nil {
+		return err
+	}
+	if !st.old.Exists() {
+		return nil
+	}
+	if st.old.Kind == fsys.Folder {
+		if err := p.walkOld(st, js); err != nil {
+			return err
+		}
+	}
+	if p.exchange {
+		js.Flags |= journal.Exchange
+		return nil
+	}
+	return p.linkOld(st, s)
+}
+
+// linkOld keeps what is replaced where names cannot be exchanged.
+func (p *preparer) linkOld(st *step, s *staged) error {
+	if st.old.Kind == fsys.Folder {
+		return errors.Wrap(ErrUnsupported, "this file system cannot exchange names, so a directory cannot be replaced in one step")
+	}
+	d, err := p.res.handle(st.folder)
+	if err != nil {
+		return err
+	}
+	return d.Link(st.name, p.stage.dir, s.sub+"/"+recovery.OldName(s.num))
+}
+
+// linkRenamed stages a renamed file: a second link to it.
+func (p *preparer) linkRenamed(w *want) error {
+	s, err := p.stage.place(w)
+	if err != nil {
+		return err
+	}
+	d, err := p.res.handle(w.from.folder)
+	if err != nil {
+		return err
+	}
+	if err := d.Link(w.from.name, p.stage.dir, s.at); err != nil {
+		return errors.Wrap(err, "a rename needs a second link to the file")
+	}
+	return p.stage.finish(w, s)
+}
+
+func (p *preparer) remove(st *step, js *journal.Step) error {
+	s, err := p.stage.next(st.folder.path)
+	if err != nil {
+		return err
+	}
+	js.Num = s.num
+	if js.Sub, err = p.sub(s.sub); err != nil {
+		return err
+	}
+	at := s.sub + "/" + recovery.OldName(s.num)
+	if st.old.Kind != fsys.Folder {
+		if st.old.Nlink > 1 || st.vacated {
+			js.Flags |= journal.Relinked
+		}
+		js.New, err = p.placeholder(at)
+		return err
+	}
+	if err := p.walkOld(st, js); err != nil {
+		return err
+	}
+	if st.empty {
+		js.Flags |= journal.Empty
+	}
+	if err := p.stage.dir.Mkdir(at, 0o700); err != nil {
+		return err
+	}
+	i, err := p.stage.dir.Stat(at)
+	js.New = journal.Inode(i.ID)
+	return err
+}
+
+// placeholder makes a name for a removed file to be renamed over: a link to one empty file for many, since that takes
+// no inode. A file takes only so many links (65,000 on ext4); then the next one serves.
+func (p *preparer) placeholder(at string) (journal.Inode, error) {
+	if p.holder != "" {
+		err := p.stage.dir.Link(p.holder, p.stage.dir, at)
+		if err == nil {
+			return journal.Inode(p.holds.ID), nil
+		}
+		if err != syscall.EMLINK {
+			return journal.Inode{}, err
+		}
+	}
+	f, err := p.stage.dir.Create(at, 0o600)
+	if err != nil {
+		return journal.Inode{}, err
+	}
+	defer f.Close()
+	if p.holds, err = fsys.StatFile(f); err != nil {
+		return journal.Inode{}, err
+	}
+	p.holder = at
+	return journal.Inode(p.holds.ID), nil
+}
+
+func (p *preparer) move(st *step, js *journal.Step) (err error) {
+	js.Name, js.Old = st.from.name, recovery.Describe(st.from.info)
+	if js.Parent, err = p.parent(st.from.folder); err != nil {
+		return err
+	}
+	js.ToName = st.name
+	js.ToParent, err = p.parent(st.folder)
+	return err
+}
+
+// walkOld records what is below a folder that leaves the tree, and refuses what must not leave it.
+func (p *preparer) walkOld(st *step, js *journal.Step) error {
+	d, err := p.res.handle(st.folder)
+	if err != nil {
+		return err
+	}
+	w, err := recovery.WalkFolder(d, st.name)
+	switch {
+	case err == syscall.EBUSY:
+		return errors.Wrap(err, "something is mounted below")
+	case err != nil:
+		return err
+	case st.empty && !w.Empty:
+		return syscall.ENOTEMPTY
+	case w.Store != "":
+		return errors.Newf("holds another store (%s)", w.Store)
+	case w.Immutable != "":
+		return errors.Wrapf(syscall.EPERM, "%s below it is immutable or append-only", w.Immutable)
+	}
+	js.Old.Walk = w.Digest
+	p.removed[st.want] = w.Files
+	return nil
+}
+
+// linkInside puts renamed files into the new folders that they come with.
+func (p *preparer) linkInside() error {
+	for _, w := range p.sorted() {
+		if w.inside == nil || w.kind != wantLinked {
+			continue
+		}
+		if err := p.linkRenamed(w); err != nil {
+			return &Error{Op: w.op, Path: w.said, Err: pathError("rename", w.said, err)}
+		}
+	}
+	return nil
+}
+
+// finishFolders gives new folders their exact modes, which may lock us out of them: the deepest first.
+func (p *preparer) finishFolders() error {
+	for _, w := range slices.Backward(p.sorted()) {
+		bits, ok := w.mode.Bits()
+		if w.kind != wantFolder || !ok {
+			continue
+		}
+		s := p.stage.staged[w.path()]
+		if err := p.stage.dir.Chmod(s.at, s.info.ID, bits); err != nil {
+			return &Error{Op: w.op, Path: w.said, Err: pathError("mkdir", w.said, err)}
+		}
+	}
+	return nil
+}
+
+// walkNew records what is below the new folders.
+func (p *preparer) walkNew(steps []*step) error {
+	for i, st := range steps {
+		if st.kind != journal.Install || st.want.kind != wantFolder {
+			continue
+		}
+		w, err := recovery.WalkFolder(p.stage.dir, p.stage.staged[st.path()].at)
+		if err != nil {
+			return stageFailed(st.want, err)
+		}
+		p.rec.Steps[i].Walk = w.Digest
+	}
+	return nil
+}
+
+// probeExchange finds out whether two names can be exchanged here, by exchanging two names of ours.
+func (p *preparer) probeExchange(steps []*step) error {
+	needed := false
+	for _, st := range steps {
+		needed = needed || st.kind == journal.Install && st.old.Exists()
+	}
+	if !needed {
+		return nil
+	}
+	if known, ok := p.tx.store.exchanges.Load(p.self.Dev); ok {
+		p.exchange = known.(bool)
+		return nil
+	}
+	for _, name := range []string{"probe-a", "probe-b"} {
+		f, err := p.stage.dir.Create(name, 0o600)
+		if err != nil {
+			return stageError("create", err)
+		}
+		_ = f.Close()
+	}
+	err := p.stage.dir.Exchange("probe-a", p.stage.dir, "probe-b")
+	if err != nil && !errors.Is(err, ErrUnsupported) {
+		return stageError("exchange", err)
+	}
+	p.exchange = err == nil
+	p.tx.store.exchanges.Store(p.self.Dev, p.exchange)
+	return nil
+}

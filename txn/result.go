@@ -1,0 +1,99 @@
+package txn
+
+import (
+	"time"
+
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// Recovery tells what became of one transaction that a crash had left unfinished.
+type Recovery = recovery.Outcome
+
+// Result tells what a commit did.
+type Result struct {
+	// ID is the transaction's id, a UUIDv7; empty when nothing had to be done.
+	ID string
+	// Committed is true when the transaction is in place, also when there was nothing to do.
+	Committed bool
+	// Repeated is true when the id given with SetID was committed before with the same ops.
+	Repeated bool
+	// RolledBack is true when the kernel refused a step after the commit point and all was undone.
+	RolledBack bool
+	// Created, Changed, Removed and Unchanged count files and links.
+	Created, Changed, Removed, Unchanged int
+	// Bytes is the size of the new content.
+	Bytes int64
+	// Duration is the time from the call of Commit to its return.
+	Duration time.Duration
+	// Recovered lists the unfinished transactions of others that this commit had to end first.
+	Recovered []Recovery
+	// Displaced lists what others had put in the way, as paths relative to the root (".txcommit/displaced/...").
+	Displaced []string
+	// Cleanup is what went wrong after the change was in place and durable. The next commit cleans up.
+	Cleanup error
+}
+
+// Change is one line of a plan.
+type Change struct {
+	// Symbol is '+' for new, '~' for changed, '-' for removed, '>' for renamed, 'm' for a new mode, '=' for unchanged.
+	Symbol byte
+	// Path is the path of the change, relative to the root and with links resolved.
+	Path string
+	// From is the old path of what is renamed.
+	From string
+	// Op is the index of the op that asks for it.
+	Op int
+}
+
+// Plan tells what a commit would do.
+type Plan struct {
+	// Changes are ordered by path.
+	Changes []Change
+	// Created, Changed, Removed and Unchanged count files and links as in Result.
+	Created, Changed, Removed, Unchanged int
+	// Bytes is the size of the new content.
+	Bytes int64
+}
+
+// Effective says whether a commit would change anything.
+func (p *Plan) Effective() bool {
+	for _, c := range p.Changes {
+		if c.Symbol != '=' {
+			return true
+		}
+	}
+	return false
+}
+
+// State is the answer of Status.
+type State struct {
+	// State is "clean", "busy" or "pending".
+	State string
+	// Holder tells who holds a busy store.
+	Holder *Holder
+	// Pending lists what the next recovery will do.
+	Pending []Recovery
+	// Leftovers counts stage folders of dead processes that the next recovery will delete.
+	Leftovers int
+	// Displaced lists what recovery has put aside, as paths relative to the root.
+	Displaced []string
+	// Store is the store's id; empty when there is no store yet.
+	Store string
+}
+
+// Holder tells who holds the store. It is for people: liveness is decided by the lock alone.
+type Holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	Since time.Time `json:"since"`
+}
+
+// Report tells what an explicit recovery did.
+type Report struct {
+	// Recovered lists the transactions that were ended.
+	Recovered []Recovery
+	// Swept counts stage folders of dead processes that were deleted.
+	Swept int
+	// Displaced lists what was put aside instead of thrown away, as paths relative to the root.
+	Displaced []string
+}

@@ -1,0 +1,388 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/recovery"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// scan is one look at the tree on behalf of a transaction: what each op means for which path. It changes nothing.
+// Commit looks twice: without the lock, to know what to stage, and under it, to be sure.
+type scan struct {
+	tx     *Tx
+	root   *fsys.Dir
+	res    *resolver
+	byPath map[string]*want
+	checks []check
+	// vacated are the canonical paths that an op renames away or removes, with the op.
+	vacated map[string]int
+}
+
+// check is a condition on the present state of a path.
+type check struct {
+	place
+	op     int
+	said   string
+	expect manifest.Expect
+}
+
+// newScan looks at the tree. Its errors are *Error; close follows in any case but that of an error.
+func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
+	res, err := newResolver(root)
+	if err != nil {
+		return nil, recovery.PathError("stat", ".", err)
+	}
+	s := &scan{tx: tx, root: root, res: res, byPath: map[string]*want{}, vacated: map[string]int{}}
+	if err := s.all(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *scan) close() { s.res.close() }
+
+// all looks at the ops that take something away first: the others mean the tree without it.
+func (s *scan) all(ctx context.Context) error {
+	for _, takesAway := range []bool{true, false} {
+		for i := range s.tx.ops {
+			o := &s.tx.ops[i]
+			if (o.Kind == manifest.Rename || o.Kind == manifest.Remove) != takesAway {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := s.op(i, o); err != nil {
+				return s.opError(i, err)
+			}
+		}
+	}
+	if err := s.compareAll(ctx); err != nil {
+		return err
+	}
+	return s.checkClashes()
+}
+
+// opError puts the op and its path to an error.
+func (s *scan) opError(i int, err error) error {
+	var already *Error
+	if errors.As(err, &already) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	o := &s.tx.ops[i]
+	return &Error{Op: i, Path: o.said(), Err: pathError(o.Kind.String(), o.said(), err)}
+}
+
+// pathError puts the user's path to an error that the system caused; others are told by Error.
+func pathError(op, path string, err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return recovery.PathError(op, path, err)
+	}
+	return err
+}
+
+func (s *scan) op(i int, o *op) error {
+	switch o.Kind {
+	case manifest.Write:
+		return s.write(i, o)
+	case manifest.Remove:
+		return s.remove(i, o)
+	case manifest.Rename:
+		return s.rename(i, o)
+	case manifest.Mkdir:
+		return s.mkdir(i, o)
+	case manifest.Symlink:
+		return s.symlink(i, o)
+	case manifest.Chmod:
+		return s.chmod(i, o)
+	case manifest.Tree:
+		return s.tree(i, o)
+	}
+	return errors.AssertionFailedf("op of kind %d", o.Kind)
+}
+
+// locate resolves an op's path, checks its parents, and notes its condition.
+func (s *scan) locate(i int, o *op, p string, follow bool) (place, error) {
+	at, err := s.res.lookup(p)
+	if err != nil {
+		return at, err
+	}
+	if follow {
+		if at, err = s.res.follow(at); err != nil {
+			return at, err
+		}
+	}
+	if o.RequireParents && !at.folder.info.Exists() {
+		return at, errors.Wrapf(syscall.ENOENT, "parent directory %s is missing", at.folder.path)
+	}
+	if o.Expect.State != manifest.ExpectNothing && (o.Kind != manifest.Rename || p == o.From) {
+		s.checks = append(s.checks, check{place: at, op: i, said: p, expect: o.Expect})
+	}
+	return at, nil
+}
+
+func (s *scan) write(i int, o *op) error {
+	policy := s.tx.store.opts.Symlinks
+	at, err := s.locate(i, o, o.Path, policy == FollowSymlinks)
+	if err != nil {
+		return err
+	}
+	if s.takenAway(at) {
+		at.info = fsys.Info{}
+	}
+	switch {
+	case at.info.Kind == fsys.Folder:
+		return syscall.EISDIR
+	case at.info.Kind == fsys.Special:
+		return errors.New("is a special file (FIFO, socket or device), which a write does not replace")
+	case at.info.Kind == fsys.Link && policy == RefuseSymlinks:
+		return errors.New("is a symbolic link, which --symlinks refuse does not allow")
+	}
+	c, err := s.content(o)
+	if err != nil {
+		return err
+	}
+	return s.put(&want{place: at, kind: wantFile, op: i, said: o.Path, content: c, mode: o.Mode, perm: o.perm})
+}
+
+// takenAway says that what is at a place is a folder that another op renames away. A file that is renamed away is
+// still there for the exchange.
+func (s *scan) takenAway(at place) bool {
+	_, ok := s.vacated[at.path()]
+	return ok && at.info.Kind == fsys.Folder
+}
+
+// content finds the bytes of a write.
+func (s *scan) content(o *op) (*content, error) {
+	switch {
+	case o.content != nil:
+		return &content{streamed: o.content}, nil
+	case o.Source == "":
+		return &content{data: o.Content}, nil
+	}
+	name := o.source()
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	i, err := fsys.StatFile(f)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	if i.Kind != fsys.File {
+		return nil, errors.Newf("source %s is %s, not a regular file", o.Source, i.Kind)
+	}
+	return &content{file: name, said: name, info: i}, nil
+}
+
+func (s *scan) remove(i int, o *op) error {
+	at, err := s.locate(i, o, o.Path, false)
+	if err != nil {
+		return err
+	}
+	if !at.info.Exists() && !o.MissingOK {
+		return syscall.ENOENT
+	}
+	s.vacated[at.path()] = i
+	return s.put(&want{place: at, kind: wantGone, op: i, said: o.Path, empty: !o.Recursive})
+}
+
+func (s *scan) rename(i int, o *op) error {
+	from, err := s.locate(i, o, o.From, false)
+	if err != nil {
+		return err
+	}
+	if !from.info.Exists() {
+		return syscall.ENOENT
+	}
+	to, err := s.locate(i, o, o.To, false)
+	if err != nil {
+		return &Error{Op: i, Path: o.To, Err: pathError("rename", o.To, err)}
+	}
+	if from.path() == to.path() {
+		return errors.Wrap(fs.ErrInvalid, "a rename onto itself")
+	}
+	if from.info.Kind == fsys.Folder && strings.HasPrefix(to.path()+"/", from.path()+"/") {
+		return errors.Wrapf(fs.ErrInvalid, "a directory cannot be renamed into itself (%s)", o.To)
+	}
+	s.vacated[from.path()] = i
+	kind := wantLinked
+	if from.info.Kind == fsys.Folder {
+		kind = wantMoved
+	}
+	if err := s.put(&want{place: from, kind: wantGone, op: i, said: o.From, vacated: true}); err != nil {
+		return err
+	}
+	return s.put(&want{place: to, kind: kind, op: i, said: o.To, from: from, replace: o.Replace})
+}
+
+func (s *scan) mkdir(i int, o *op) error {
+	at, err := s.locate(i, o, o.Path, true)
+	if err != nil {
+		return err
+	}
+	if s.takenAway(at) {
+		at.info = fsys.Info{}
+	}
+	if _, vacated := s.vacated[at.path()]; at.info.Exists() && at.info.Kind != fsys.Folder && !vacated {
+		return syscall.EEXIST
+	}
+	if at.info.Kind == fsys.Folder {
+		return s.putMode(i, o.Path, at, o.Mode)
+	}
+	return s.put(&want{place: at, kind: wantFolder, op: i, said: o.Path, mode: o.Mode, perm: o.perm})
+}
+
+func (s *scan) symlink(i int, o *op) error {
+	at, err := s.locate(i, o, o.Path, false)
+	if err != nil {
+		return err
+	}
+	if s.takenAway(at) {
+		at.info = fsys.Info{}
+	}
+	switch at.info.Kind {
+	case fsys.Folder:
+		return syscall.EISDIR
+	case fsys.Special:
+		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
+	case fsys.Absent, fsys.File, fsys.Link:
+	}
+	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, target: o.Target})
+}
+
+// putLink puts a link, which stays as it is if it leads to the target already.
+func (s *scan) putLink(w *want) error {
+	if w.info.Kind == fsys.Link {
+		d, err := s.res.handle(w.folder)
+		if err != nil {
+			return err
+		}
+		target, err := d.ReadLink(w.name)
+		if err != nil {
+			return err
+		}
+		if _, vacated := s.vacated[w.path()]; target == w.target && !vacated {
+			w.kind = wantSame
+		}
+	}
+	return s.put(w)
+}
+
+func (s *scan) chmod(i int, o *op) error {
+	at, err := s.locate(i, o, o.Path, true)
+	if err != nil {
+		return err
+	}
+	if !at.info.Exists() {
+		return syscall.ENOENT
+	}
+	return s.putMode(i, o.Path, at, o.Mode)
+}
+
+// putMode gives what is at a place another mode, if it differs.
+func (s *scan) putMode(i int, said string, at place, mode manifest.Mode) error {
+	w := &want{place: at, kind: wantSame, op: i, said: said, mode: mode}
+	if bits, ok := mode.Bits(); ok && bits != at.info.Mode {
+		w.kind = wantMode
+	}
+	return s.put(w)
+}
+
+// put adds a want and the missing parents of its path. Two wants of one path are a clash, but for the few that go
+// together.
+func (s *scan) put(w *want) error {
+	if w.kind != wantGone {
+		if err := s.putParents(w); err != nil {
+			return err
+		}
+	}
+	p := w.path()
+	old := s.byPath[p]
+	switch {
+	case old == nil:
+		s.byPath[p] = w
+	case old.kind == wantFolder && old.implied && w.kind == wantFolder:
+		w.implied = w.implied && old.implied
+		s.byPath[p] = w
+	case old.kind == wantFolder && w.kind == wantFolder && w.implied:
+	case old.kind == wantGone && old.vacated && w.kind != wantGone && w.kind != wantMode,
+		old.kind == wantGone && (w.kind == wantLinked || w.kind == wantMoved):
+		w.vacated, w.movedAway = true, old.vacated && old.info.Kind == fsys.Folder
+		s.byPath[p] = w
+	case w.kind == wantGone && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
+		old.vacated, old.movedAway = true, w.vacated && w.info.Kind == fsys.Folder
+	default:
+		return s.clash(w, old, "both end on "+p)
+	}
+	return nil
+}
+
+func (s *scan) putParents(w *want) error {
+	f := w.folder
+	if f.info.Exists() || f.parent == nil {
+		return nil
+	}
+	if old := s.byPath[f.path]; old != nil && old.kind == wantFolder {
+		return nil
+	}
+	return s.put(&want{
+		place: place{folder: f.parent, name: f.name}, kind: wantFolder,
+		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true,
+	})
+}
+
+// clash is the error about two ops that cannot be in one transaction.
+func (s *scan) clash(a, b *want, why string) error {
+	if a.op < b.op {
+		a, b = b, a
+	}
+	err := errors.Wrapf(fs.ErrInvalid, "op %d (%s %s) and op %d (%s %s) %s",
+		b.op, b.opName(s.tx.ops), b.said, a.op, a.opName(s.tx.ops), a.said, why)
+	return &Error{Op: a.op, Path: a.said, Err: err}
+}
+
+// checkClashes refuses ops below what another op takes away or replaces, and renames onto what stays.
+func (s *scan) checkClashes() error {
+	for _, w := range s.byPath {
+		for f := w.folder; f.parent != nil; f = f.parent {
+			up := s.byPath[f.path]
+			if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
+				continue
+			}
+			if up.kind != wantSame && up.kind != wantMode && (up.kind != wantFolder || up.vacated) {
+				return s.clash(w, up, "cannot go together: one is below what the other removes, renames or replaces")
+			}
+		}
+		if err := s.checkFree(w); err != nil {
+			return &Error{Op: w.op, Path: w.said, Err: err}
+		}
+	}
+	return nil
+}
+
+// checkFree refuses a rename onto something that stays.
+func (s *scan) checkFree(w *want) error {
+	if w.kind != wantLinked && w.kind != wantMoved || !w.info.Exists() || w.vacated {
+		return nil
+	}
+	if w.kind == wantMoved || w.info.Kind == fsys.Folder {
+		return &fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}
+	}
+	if !w.replace {
+		return errors.Wrapf(&fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}, `a rename replaces a file only with "replace": true`)
+	}
+	return nil
+}

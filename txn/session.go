@@ -1,0 +1,224 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"os"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// session is a store whose lock is held, with its journal open: what commit and recovery work in.
+type session struct {
+	env    recovery.Env
+	gate   *gate
+	wait   *waiter
+	lock   *os.File
+	viewed bool // the view lock is held
+	rooted *os.File
+	made   bool // this session has made the store
+	shut   bool
+}
+
+// openSession locks the store whose state folder is given and opens its journal. With create, what is missing of a new
+// store is made.
+func openSession(ctx context.Context, root, state *fsys.Dir, w *waiter, create bool) (*session, error) {
+	lock, err := lockStore(ctx, state, w)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{env: recovery.Env{Root: root, State: state}, lock: lock, wait: w}
+	writeHolder(state)
+	if err := s.open(ctx, create); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *session) open(ctx context.Context, create bool) error {
+	if err := stillThere(s.env.Root, s.env.State); err != nil {
+		return err
+	}
+	_, ok, err := isStore(s.env.State)
+	switch {
+	case err != nil:
+		return err
+	case !ok && create:
+		s.made = true // complete follows, when it is known that there is something to commit
+		return nil
+	case !ok:
+		return errNoStore
+	}
+	return s.openParts()
+}
+
+// errNoStore says that a state folder is none, or only half made.
+var errNoStore = errors.New("there is no store")
+
+// complete makes what is missing of a new store.
+func (s *session) complete(ctx context.Context) error {
+	if !s.made {
+		return nil
+	}
+	if err := s.lockRoot(ctx); err != nil {
+		return err
+	}
+	if err := completeState(s.env.State); err != nil {
+		return err
+	}
+	return s.openParts()
+}
+
+func (s *session) openParts() (err error) {
+	for _, part := range []struct {
+		name string
+		dir  **fsys.Dir
+	}{
+		{recovery.StageFolder, &s.env.Stage},
+		{recovery.TrashFolder, &s.env.Trash},
+		{recovery.DisplacedFolder, &s.env.Displaced},
+	} {
+		if *part.dir, err = s.env.State.Sub(part.name); err != nil {
+			return journal.Unreadable(recovery.PathError("open", statePath(part.name), err))
+		}
+	}
+	if s.gate, err = openGate(s.env.State); err != nil {
+		return err
+	}
+	s.env.View = s.gate.view
+	return s.openJournal()
+}
+
+// unmake takes a store away that was never completed. The lock is held.
+func (s *session) unmake() {
+	if !s.made || s.env.DB != nil {
+		return
+	}
+	if i, err := s.env.State.Stat(formatFile); err != nil || i.Exists() {
+		return
+	}
+	for _, name := range []string{holderFile, viewFile, turnstileFile, ignoreFile, journalFile, journalFile + ".new", formatFile + ".new", ignoreFile + ".new", lockFile} {
+		_ = s.env.State.Unlink(name)
+	}
+	for _, name := range []string{recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
+		_ = s.env.State.Rmdir(name)
+	}
+	unmakeState(s.env.Root, s.env.State)
+}
+
+// lockRoot keeps the readers out that came before there was a store: they have locked the root itself.
+func (s *session) lockRoot(ctx context.Context) error {
+	d, err := s.env.Root.Sub(".")
+	if err != nil {
+		return recovery.PathError("open", ".", err)
+	}
+	s.rooted = d.Handle()
+	return s.wait.lock(ctx, s.rooted, true, viewBusy)
+}
+
+// stillThere makes sure that the state folder was not deleted or replaced while we waited.
+func stillThere(root, state *fsys.Dir) error {
+	at, err := root.Stat(journal.StateFolder)
+	if err != nil {
+		return recovery.PathError("stat", journal.StateFolder, err)
+	}
+	self, err := state.Self()
+	if err == nil && at.ID != self.ID {
+		err = errStateGone
+	}
+	return err
+}
+
+var errStateGone = errors.Wrapf(fs.ErrNotExist, "%s was deleted or replaced by another program", journal.StateFolder)
+
+func (s *session) openJournal() error {
+	i, err := s.env.State.Stat(journalFile)
+	switch {
+	case err != nil:
+		return recovery.PathError("stat", statePath(journalFile), err)
+	case i.Kind != fsys.File:
+		return journal.Unreadable(errors.Newf("%s is %s", statePath(journalFile), i.Kind))
+	case i.Nlink > 1:
+		return journal.Unreadable(errors.Newf("%s has a second hard link: the store was copied with its files linked", statePath(journalFile)))
+	}
+	s.env.DB, err = journal.Open(opener(s.env.State), journalFile)
+	return recovery.PathErrno("open", statePath(journalFile), bareErrno(err))
+}
+
+// recover ends what was left unfinished. It takes the view lock if a record has to be resumed, and keeps it.
+func (s *session) recover(ctx context.Context) (recovery.Report, error) {
+	p, err := s.env.Look()
+	if err != nil {
+		return recovery.Report{}, err
+	}
+	if p.Unfinished() {
+		if err := s.lockView(ctx); err != nil {
+			return recovery.Report{}, err
+		}
+	}
+	return s.env.Recover(p)
+}
+
+// lockView waits until no reader has a view, and keeps new ones out.
+func (s *session) lockView(ctx context.Context) error {
+	if s.viewed {
+		return nil
+	}
+	if err := s.gate.take(ctx, s.env.State, s.wait, true); err != nil {
+		return err
+	}
+	s.viewed = true
+	return nil
+}
+
+// grown is the size from which a journal that a huge transaction has grown is replaced by a fresh one.
+const grown = 512 << 10
+
+// shrink replaces a grown journal by a fresh one, once its records may go.
+func (s *session) shrink(done ...*journal.Record) error {
+	size, err := s.env.DB.Size()
+	if err != nil || size <= grown {
+		return err
+	}
+	if err := s.env.DB.Delete(done...); err != nil {
+		return err
+	}
+	all, err := s.env.DB.Records()
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return makeJournal(s.env.State, s.env.DB)
+}
+
+// unlock ends the session: the journal is closed before the locks are released. What is in trash/ is deleted after.
+func (s *session) unlock() {
+	if s.shut {
+		return
+	}
+	s.shut = true
+	if s.env.DB != nil {
+		_ = s.env.DB.Close()
+	}
+	if s.gate != nil {
+		s.gate.close()
+	}
+	if s.rooted != nil {
+		_ = s.rooted.Close()
+	}
+	_ = s.lock.Close()
+}
+
+// close unlocks and releases the folders. The root and the state folder are the caller's.
+func (s *session) close() {
+	s.unlock()
+	for _, d := range []*fsys.Dir{s.env.Stage, s.env.Trash, s.env.Displaced} {
+		if d != nil {
+			_ = d.Close()
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package txn
+
+import (
+	"io/fs"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/recovery"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// stage is a transaction's stage folder, ROOT/.txcommit/stage/<id>. It lives as long as its owner file is locked by
+// this process; what is in it has a subfolder per target folder, so that no folder grows huge.
+type stage struct {
+	id     string
+	state  *fsys.Dir // ROOT/.txcommit
+	stages *fsys.Dir // its stage/
+	dir    *fsys.Dir // stage/<id>; opened before anything is staged, so that a syncfs through it tells all errors
+	owner  *os.File
+
+	num atomic.Uint32
+	mu  sync.Mutex
+	// subs are the subfolders by the path of their target folder.
+	subs map[string]string
+	// staged is what is there, by the canonical path that it is meant for.
+	staged map[string]*staged
+	bytes  atomic.Int64
+	handed bool // there is a record of it: it is recovery's
+}
+
+// staged is a file, link or folder in a stage folder.
+type staged struct {
+	at   string // relative to the stage folder
+	sub  string // "" inside a new folder
+	num  uint32
+	info fsys.Info
+	made token
+}
+
+// token tells whether something that was staged without the lock is still what is needed under it.
+type token struct {
+	kind   wantKind
+	op     int
+	said   string
+	inside string
+	seen   fsys.Info // of the target, whose mode, owner and attributes are kept
+	source fsys.Info
+	mode   manifest.Mode
+}
+
+// newStage makes the stage folder of a transaction. The owner file gets its name when it is locked, so that a name
+// without a live lock is always a dead one.
+func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
+	s := &stage{id: id, state: state, subs: map[string]string{}, staged: map[string]*staged{}}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.stages, err = state.Sub(recovery.StageFolder); err != nil {
+		return nil, stageError("open", err)
+	}
+	if s.owner, err = lockedOwner(s.stages, id); err != nil {
+		return nil, stageError("create", err)
+	}
+	if err = s.stages.Mkdir(id, 0o700); err != nil {
+		_ = s.stages.Unlink(id + recovery.OwnerSuffix)
+		return nil, stageError("mkdir", err)
+	}
+	if s.dir, err = s.stages.Sub(id); err != nil {
+		return nil, stageError("open", err)
+	}
+	return s, nil
+}
+
+func stageError(op string, err error) error { return recovery.PathError(op, ".txcommit/stage", err) }
+
+func lockedOwner(stages *fsys.Dir, id string) (*os.File, error) {
+	temp := id + ".tmp"
+	f, err := stages.Create(temp, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := fsys.TryLock(f, true)
+	if err == nil && !ok {
+		err = errors.New("the new owner file is locked by a recovery; try again")
+	}
+	if err == nil {
+		err = stages.Rename(temp, stages, id+recovery.OwnerSuffix)
+	}
+	if err != nil {
+		_ = stages.Unlink(temp)
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// discard removes the stage folder of a transaction that has no record.
+func (s *stage) discard() error {
+	if err := s.stages.RemoveAll(s.id); err != nil {
+		return stageError("clean up", err)
+	}
+	if err := s.stages.Unlink(s.id + recovery.OwnerSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return stageError("clean up", err)
+	}
+	return nil
+}
+
+// close releases the handles, and with the owner file the claim on the stage folder.
+func (s *stage) close() {
+	for _, d := range []*fsys.Dir{s.dir, s.stages} {
+		if d != nil {
+			_ = d.Close()
+		}
+	}
+	if s.owner != nil {
+		_ = s.owner.Close()
+	}
+}
+
+// subFor returns the stage subfolder for a target folder, and makes it if need be.
+func (s *stage) subFor(target string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name, ok := s.subs[target]; ok {
+		return name, nil
+	}
+	name := strconv.Itoa(len(s.subs))
+	if err := s.dir.Mkdir(name, 0o700); err != nil {
+		return "", err
+	}
+	s.subs[target] = name
+	return name, nil
+}
+
+// next returns the place for the next staged entry of a target folder.
+func (s *stage) next(target string) (*staged, error) {
+	sub, err := s.subFor(target)
+	if err != nil {
+		return nil, err
+	}
+	n := s.num.Add(1)
+	return &staged{at: sub + "/" + recovery.NewName(n), sub: sub, num: n}, nil
+}
+
+// place returns where a want is staged: inside the new folder that it comes with, or in a place of its own.
+func (s *stage) place(w *want) (*staged, error) {
+	if w.inside == nil {
+		return s.next(w.folder.path)
+	}
+	s.mu.Lock()
+	top := s.staged[w.inside.path()]
+	s.mu.Unlock()
+	return &staged{at: top.at + w.path()[len(w.inside.path()):]}, nil
+}
+
+func tokenOf(w *want) token {
+	t := token{kind: w.kind, op: w.op, said: w.said, seen: w.info, mode: w.mode}
+	if w.inside != nil {
+		t.inside = w.inside.path()
+	}
+	if w.content != nil {
+		t.source = w.content.info
+	}
+	return t
+}
+
+// find returns what is staged for a want already, and still right.
+func (s *stage) find(w *want) *staged {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.staged[w.path()]
+	if st == nil || st.made != tokenOf(w) {
+		return nil
+	}
+	return st
+}
+
+func (s *stage) keep(w *want, st *staged) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.made = tokenOf(w)
+	s.staged[w.path()] = st
+}

@@ -1,0 +1,207 @@
+package txn
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync"
+
+	"github.com/cockroachdb/errors"
+	"github.com/google/uuid"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// Store is a directory tree whose files are changed by transactions. It serves many goroutines; transactions of one
+// process and of many are serialised by a lock that is held only while they commit, not while they are put together.
+type Store struct {
+	opts  Options
+	path  string
+	root  *fsys.Dir
+	files *os.Root // the same folder, for the readers of View and Tx.FS
+
+	queue     chan struct{} // commits of this process, one at a time: goroutines need not poll for the lock
+	exchanges sync.Map      // device → whether names can be exchanged there
+
+	mu        sync.Mutex
+	closed    bool
+	open      map[*Tx]bool
+	recovered []Recovery
+	viewers   map[string]int // open views by goroutine
+}
+
+// Open opens the store of a root, an existing directory. If a crash has left a transaction unfinished, Open ends it
+// first; see Recovered. It creates nothing: the state folder appears with the first commit.
+func Open(ctx context.Context, root string, opts *Options) (*Store, error) {
+	s := &Store{path: root, queue: make(chan struct{}, 1), open: map[*Tx]bool{}, viewers: map[string]int{}}
+	if opts != nil {
+		s.opts = *opts
+	}
+	d, err := fsys.OpenDir(root)
+	if err != nil {
+		return nil, recovery.PathErrno("open", root, err)
+	}
+	s.root = d
+	if s.files, err = os.OpenRoot(root); err != nil {
+		_ = d.Close()
+		return nil, err
+	}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.files.Close(), d.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) start(ctx context.Context) error {
+	if err := s.checkVolume(); err != nil {
+		return err
+	}
+	if s.opts.ReadOnly {
+		return s.refusePending(ctx)
+	}
+	rep, err := s.recover(ctx)
+	s.recovered = rep.Recovered
+	return err
+}
+
+func (s *Store) checkVolume() error {
+	v, err := s.root.Volume()
+	if err != nil {
+		return recovery.PathErrno("statfs", s.path, err)
+	}
+	if v.Unsafe != "" && !s.opts.AllowUnsafeFS {
+		return errors.Wrapf(ErrUnsupported, "%s is on %s, where the guarantee does not hold: %s", s.path, v.Name, v.Unsafe)
+	}
+	return nil
+}
+
+// refusePending is what a reader does about an unfinished transaction.
+func (s *Store) refusePending(ctx context.Context) error {
+	st, err := Status(ctx, s.path, &s.opts)
+	if err != nil {
+		return err
+	}
+	if len(st.Pending) > 0 {
+		return recovery.Incomplete(errors.Newf("transaction %s has to be recovered first", st.Pending[0].ID))
+	}
+	return nil
+}
+
+// recover ends what a crash has left, if there is a store.
+func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
+	var rep recovery.Report
+	err := s.locked(ctx, func(ses *session) (err error) {
+		rep, err = ses.recover(ctx)
+		return err
+	})
+	return rep, err
+}
+
+// locked runs f in a session of an existing store; without one it does nothing.
+func (s *Store) locked(ctx context.Context, f func(*session) error) error {
+	state, err := openState(s.root)
+	if err != nil || state == nil {
+		return err
+	}
+	defer state.Close()
+	if _, ok, err := isStore(state); err != nil || !ok {
+		return err
+	}
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.leave()
+	ses, err := openSession(ctx, s.root, state, newWaiter(s.opts.lockTimeout()), false)
+	if err != nil {
+		return err
+	}
+	defer ses.close()
+	return f(ses)
+}
+
+// enter waits for this process's other commits.
+func (s *Store) enter(ctx context.Context) error {
+	select {
+	case s.queue <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) leave() { <-s.queue }
+
+// Recovered lists the transactions that Open found unfinished, and what became of them.
+func (s *Store) Recovered() []Recovery { return s.recovered }
+
+// Close rolls back the transactions that are still open and releases the store. It waits for nothing else.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	open := s.open
+	s.open = nil
+	s.mu.Unlock()
+	var errs []error
+	for tx := range open {
+		if err := tx.Rollback(); err != nil && !errors.Is(err, ErrTxDone) {
+			errs = append(errs, err)
+		}
+	}
+	errs = append(errs, s.files.Close(), s.root.Close())
+	return errors.Join(errs...)
+}
+
+// Begin starts a transaction. Commit or Rollback must follow.
+func (s *Store) Begin(ctx context.Context) (*Tx, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	tx := &Tx{store: s, id: id, byPath: map[string]int{}, compared: map[string]compared{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	s.open[tx] = true
+	return tx, nil
+}
+
+func (s *Store) forget(tx *Tx) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, tx)
+}
+
+// Update runs fn in a transaction: it commits if fn returns nil, and rolls back if fn returns an error or panics. No
+// lock is held while fn runs. Called inside View it is ErrBusy at once.
+func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // a no-op after Commit
+	if err := fn(tx); err != nil {
+		return err
+	}
+	res, err := tx.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	return res.Cleanup
+}
+
+func (s *Store) jobs() int {
+	if s.opts.Jobs > 0 {
+		return s.opts.Jobs
+	}
+	return 2 * runtime.GOMAXPROCS(0)
+}

@@ -1,0 +1,283 @@
+package txn
+
+import (
+	"context"
+	"crypto/sha256"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/errors"
+	"github.com/google/uuid"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// Cond is a condition on the present state of an op's path. It is checked again at commit; a failed one is ErrConflict.
+type Cond struct{ expect manifest.Expect }
+
+// IfSHA256 asks that the path is a file with this content digest (crypto/sha256.Sum256).
+func IfSHA256(sum [sha256.Size]byte) Cond {
+	return Cond{manifest.Expect{State: manifest.ExpectSHA256, SHA256: sum}}
+}
+
+// IfAbsent asks that nothing is at the path.
+func IfAbsent() Cond { return Cond{manifest.Expect{State: manifest.ExpectAbsent}} }
+
+// IfPresent asks that something is at the path.
+func IfPresent() Cond { return Cond{manifest.Expect{State: manifest.ExpectPresent}} }
+
+// TreeOptions are the settings of SyncTree.
+type TreeOptions struct {
+	// Prune removes what the source does not have.
+	Prune bool
+	// Exclude are doublestar globs relative to the source; what they match is neither copied nor pruned.
+	Exclude []string
+	// Move consumes the source after the commit instead of copying it.
+	Move bool
+	// Times keeps the source's modification times.
+	Times bool
+}
+
+// op is an op of a manifest as a transaction holds it.
+type op struct {
+	manifest.Op
+	perm    uint32  // for new files and folders, before the umask
+	content *stream // of Tx.Create
+	dir     string  // what Source is relative to
+	listing *listing
+}
+
+// Tx is a set of ops on the tree as it is before the transaction. Nothing is visible before Commit. A Tx may be used
+// from many goroutines; Commit and Rollback end it.
+type Tx struct {
+	store *Store
+	id    uuid.UUID
+
+	mu      sync.Mutex
+	done    bool
+	ops     []op
+	byPath  map[string]int // the op that ends on a path, as the user says it
+	key     string
+	message string
+	streams []*stream
+
+	// compared are the files whose content was compared with what the transaction wants there.
+	compared map[string]compared
+
+	staging sync.Mutex
+	state   *fsys.Dir // the state folder, once it was needed
+	stage   *stage    // made when the first stream outgrows memory, or by Commit
+}
+
+// WriteFile makes path a file with this content. A new file gets perm as os.WriteFile would give it (before the
+// umask); a file that is replaced keeps its mode, owner, ACL and extended attributes. data is copied.
+func (tx *Tx) WriteFile(path string, data []byte, perm fs.FileMode, conds ...Cond) error {
+	return tx.add(op{
+		Op:   manifest.Op{Kind: manifest.Write, Path: path, Content: append([]byte{}, data...)},
+		perm: fsys.Bits(perm),
+	}, conds)
+}
+
+// Remove removes a file, a link or an empty folder. That nothing is there is an error at commit.
+func (tx *Tx) Remove(path string, conds ...Cond) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Remove, Path: path}}, conds)
+}
+
+// RemoveAll removes whatever is at path; that nothing is there is no error.
+func (tx *Tx) RemoveAll(path string, conds ...Cond) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Remove, Path: path, Recursive: true, MissingOK: true}}, conds)
+}
+
+// Rename renames a file, link or folder. Both names mean the tree before the transaction, so two renames can swap
+// files. What is at the new name must be renamed or removed by the same transaction, or be a file, which is replaced.
+// The conditions are on the old name.
+func (tx *Tx) Rename(from, to string, conds ...Cond) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Rename, From: from, To: to, Replace: true}}, conds)
+}
+
+// Mkdir makes a folder with perm before the umask; one that exists is left as it is. Missing parents are made.
+func (tx *Tx) Mkdir(path string, perm fs.FileMode) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Mkdir, Path: path}, perm: fsys.Bits(perm)}, nil)
+}
+
+// Symlink makes path a symbolic link to target; a file or link at path is replaced.
+func (tx *Tx) Symlink(target, path string, conds ...Cond) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Symlink, Path: path, Target: target}}, conds)
+}
+
+// Chmod sets the mode of a file or folder, exactly: permission bits, setuid, setgid and sticky.
+func (tx *Tx) Chmod(path string, mode fs.FileMode, conds ...Cond) error {
+	return tx.add(op{Op: manifest.Op{Kind: manifest.Chmod, Path: path, Mode: manifest.ModeOf(fsys.Bits(mode))}}, conds)
+}
+
+// SyncTree makes path equal to the folder source, an operating system path: files, modes, links, empty folders. What
+// is equal already is not touched.
+func (tx *Tx) SyncTree(path, source string, o TreeOptions) error {
+	return tx.add(op{Op: manifest.Op{
+		Kind: manifest.Tree, Path: path, Source: source,
+		Prune: o.Prune, Exclude: slices.Clone(o.Exclude), Move: o.Move, Times: o.Times,
+	}}, nil)
+}
+
+// Apply adds the ops, the id and the message of a manifest. Its sources are relative to dir.
+func (tx *Tx) Apply(m *manifest.Manifest, dir string) error {
+	if m.ID != "" {
+		if err := tx.SetID(m.ID); err != nil {
+			return err
+		}
+	}
+	if m.Message != "" {
+		if err := tx.SetMessage(m.Message); err != nil {
+			return err
+		}
+	}
+	for i := range m.Ops {
+		if err := tx.add(op{Op: m.Ops[i], dir: dir}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetID gives the transaction an idempotency key: committing the same ops with it again changes nothing, other ops are
+// ErrConflict. The last 10,000 keys are remembered.
+func (tx *Tx) SetID(id string) error {
+	return tx.set(func() { tx.key = id })
+}
+
+// SetMessage gives the transaction a message for people.
+func (tx *Tx) SetMessage(message string) error {
+	return tx.set(func() { tx.message = message })
+}
+
+func (tx *Tx) set(f func()) error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return ErrTxDone
+	}
+	f()
+	return nil
+}
+
+// add checks what can be checked without the tree, and adds the op.
+func (tx *Tx) add(o op, conds []Cond) error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return ErrTxDone
+	}
+	i := len(tx.ops)
+	if err := o.clean(conds); err != nil {
+		return &Error{Op: i, Path: o.said(), Err: err}
+	}
+	if err := tx.claim(i, &o); err != nil {
+		return err
+	}
+	tx.ops = append(tx.ops, o)
+	return nil
+}
+
+// claim refuses a second op that ends on a path.
+func (tx *Tx) claim(i int, o *op) error {
+	for _, p := range o.ends() {
+		if j, ok := tx.byPath[p]; ok && tx.clash(j, o, p) {
+			return &Error{Op: i, Path: p, Err: errors.Wrapf(fs.ErrInvalid,
+				"op %d (%s) and op %d (%s) both end on this path", j, tx.ops[j].Kind, i, o.Kind)}
+		}
+		tx.byPath[p] = i
+	}
+	return nil
+}
+
+// clash says whether op j and o may not both end on p. The old name of a rename may get something new.
+func (tx *Tx) clash(j int, o *op, p string) bool {
+	leaves := func(x *op) bool { return x.Kind == manifest.Rename && x.From == p }
+	return leaves(&tx.ops[j]) == leaves(o)
+}
+
+// clean validates the op's paths and puts the conditions into it.
+func (o *op) clean(conds []Cond) (err error) {
+	for _, c := range conds {
+		if o.Expect.State != manifest.ExpectNothing && o.Expect != c.expect {
+			return errors.Wrap(fs.ErrInvalid, "two conditions on one path")
+		}
+		o.Expect = c.expect
+	}
+	fields := []*string{&o.Path}
+	if o.Kind == manifest.Rename {
+		fields = []*string{&o.From, &o.To}
+	}
+	for _, f := range fields {
+		if *f, err = manifest.CleanPath(*f, o.Kind == manifest.Tree); err != nil {
+			return invalid{err}
+		}
+	}
+	if o.Kind == manifest.Rename && o.From == o.To {
+		return errors.Wrap(fs.ErrInvalid, "a rename onto itself")
+	}
+	if o.perm == 0 {
+		o.perm = 0o666
+		if o.Kind == manifest.Mkdir {
+			o.perm = 0o777
+		}
+	}
+	if o.Kind == manifest.Tree {
+		return o.checkGlobs()
+	}
+	return nil
+}
+
+// invalid is an error that matches fs.ErrInvalid without saying so twice.
+type invalid struct{ error }
+
+func (e invalid) Unwrap() []error { return []error{e.error, fs.ErrInvalid} }
+
+// said is the path that the user has written.
+func (o *op) said() string {
+	if o.Kind == manifest.Rename {
+		return o.From
+	}
+	return o.Path
+}
+
+// ends lists the paths on which the op ends.
+func (o *op) ends() []string {
+	if o.Kind == manifest.Rename {
+		return []string{o.From, o.To}
+	}
+	return []string{o.Path}
+}
+
+// source returns the operating system path of the op's source.
+func (o *op) source() string {
+	if filepath.IsAbs(o.Source) {
+		return o.Source
+	}
+	return filepath.Join(o.dir, o.Source)
+}
+
+// Rollback ends the transaction without a change. After Commit it is a no-op that returns ErrTxDone.
+func (tx *Tx) Rollback() error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return ErrTxDone
+	}
+	tx.done = true
+	tx.store.forget(tx)
+	return tx.release()
+}
+
+// Plan tells what Commit would do now. It changes nothing and creates nothing.
+func (tx *Tx) Plan(ctx context.Context) (*Plan, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return nil, ErrTxDone
+	}
+	return tx.planOnly(ctx)
+}

@@ -1,0 +1,196 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+
+	"github.com/cockroachdb/errors"
+	"github.com/fxamacker/cbor/v2"
+	"github.com/zeebo/xxh3"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// openState returns the state folder, nil if there is none.
+func (tx *Tx) openState() (*fsys.Dir, error) {
+	tx.staging.Lock()
+	defer tx.staging.Unlock()
+	if tx.state != nil {
+		return tx.state, nil
+	}
+	var err error
+	tx.state, err = openState(tx.store.root)
+	return tx.state, err
+}
+
+// openStage returns the transaction's stage folder, and makes it and the state folder if need be.
+func (tx *Tx) openStage() (*stage, error) {
+	tx.staging.Lock()
+	defer tx.staging.Unlock()
+	if tx.stage != nil {
+		return tx.stage, nil
+	}
+	var err error
+	if tx.state == nil {
+		if tx.state, err = makeState(tx.store.root); err != nil {
+			return nil, err
+		}
+	} else if err := mkdir(tx.state, "stage"); err != nil {
+		return nil, stageError("mkdir", err)
+	}
+	if tx.stage, err = newStage(tx.state, tx.id.String()); err != nil {
+		unmakeState(tx.store.root, tx.state)
+	}
+	return tx.stage, err
+}
+
+// handOver leaves the stage folder to recovery: there is a record of it now.
+func (s *stage) handOver() { s.handed = true }
+
+// release lets everything go that the transaction holds, and takes away what it has staged in vain.
+func (tx *Tx) release() error {
+	var err error
+	for _, s := range tx.streams {
+		_ = s.abandon()
+	}
+	if tx.stage != nil {
+		if !tx.stage.handed {
+			err = tx.stage.discard()
+		}
+		tx.stage.close()
+	}
+	if tx.state != nil {
+		if tx.stage != nil {
+			unmakeState(tx.store.root, tx.state)
+		}
+		_ = tx.state.Close()
+	}
+	for i := range tx.ops {
+		if l := tx.ops[i].listing; l != nil {
+			_ = l.dir.Close()
+		}
+	}
+	return err
+}
+
+// abandon closes a stream that nobody will read.
+func (s *stream) abandon() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed, s.buf = true, nil
+	if s.f == nil {
+		return nil
+	}
+	err := s.f.Close()
+	s.f = nil
+	return err
+}
+
+// digest tells the ops apart from others given with the same id. It is over what was asked for, not over what sources
+// hold: a repeated request may find them consumed.
+func (tx *Tx) digest() ([]byte, error) {
+	h := xxh3.New()
+	enc := cbor.NewEncoder(h)
+	for i := range tx.ops {
+		o := tx.ops[i].Op
+		o.Line, o.Col = 0, 0
+		if err := enc.Encode(o); err != nil {
+			return nil, errors.Wrap(err, "digest of the ops")
+		}
+		if err := enc.Encode(tx.ops[i].perm); err != nil {
+			return nil, errors.Wrap(err, "digest of the ops")
+		}
+		if s := tx.ops[i].content; s != nil {
+			if err := s.digest(h); err != nil {
+				return nil, err
+			}
+		}
+	}
+	sum := h.Sum128().Bytes()
+	return sum[:], nil
+}
+
+func (s *stream) digest(h *xxh3.Hasher) error {
+	r, err := s.open()
+	if err != nil {
+		return &Error{Path: s.said, Err: pathError("read", s.said, err)}
+	}
+	defer r.Close()
+	_, err = copyTo(h, r)
+	return err
+}
+
+// consume removes the sources of tree ops that move. What has changed since it was read stays, and so do the folders
+// that are not empty then.
+func (tx *Tx) consume(res *Result) {
+	for i := range tx.ops {
+		o := &tx.ops[i]
+		if o.Kind != manifest.Tree || !o.Move || o.listing == nil {
+			continue
+		}
+		if err := o.listing.consume(); err != nil && res.Cleanup == nil {
+			res.Cleanup = errors.Wrap(err, "remove the moved source")
+		}
+	}
+}
+
+func (l *listing) consume() error {
+	if err := l.consumeIn(l.dir, l.top); err != nil {
+		return err
+	}
+	return removeEmpty(l.said)
+}
+
+func (l *listing) consumeIn(d *fsys.Dir, n *node) error {
+	for _, sub := range slices.Backward(n.subs) {
+		var err error
+		if sub.info.Kind == fsys.Folder {
+			err = l.consumeFolder(d, sub)
+		} else {
+			err = consumeFile(d, sub)
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &fs.PathError{Op: "remove", Path: l.path(sub.rel), Err: err}
+		}
+	}
+	return nil
+}
+
+func (l *listing) consumeFolder(d *fsys.Dir, n *node) error {
+	sub, err := d.Sub(n.name)
+	if err != nil {
+		return err
+	}
+	err = l.consumeIn(sub, n)
+	_ = sub.Close()
+	if err != nil {
+		return bareErrno(err)
+	}
+	return ignoreNotEmpty(d.Rmdir(n.name))
+}
+
+func consumeFile(d *fsys.Dir, n *node) error {
+	i, err := d.Stat(n.name)
+	if err != nil || i.ID != n.info.ID || i.Size != n.info.Size || i.Mtime != n.info.Mtime {
+		return err
+	}
+	return d.Unlink(n.name)
+}
+
+// planOnly is Plan under the transaction's lock.
+func (tx *Tx) planOnly(ctx context.Context) (*Plan, error) {
+	sc, err := newScan(ctx, tx, tx.store.root)
+	if err != nil {
+		return nil, err
+	}
+	defer sc.close()
+	if err := errors.Join(sc.checkAll(), sc.checkContents()); err != nil {
+		return nil, err
+	}
+	if _, err := sc.steps(); err != nil {
+		return nil, err
+	}
+	return sc.plan(), nil
+}

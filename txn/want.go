@@ -1,0 +1,83 @@
+package txn
+
+import (
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// wantKind is the final state of one path.
+type wantKind uint8
+
+const (
+	wantSame   wantKind = iota // as it is
+	wantFile                   // a file with new content
+	wantLink                   // a symbolic link
+	wantFolder                 // a folder that is missing now
+	wantLinked                 // the file (or link) that is at another name now
+	wantMoved                  // the folder that is at another name now
+	wantGone                   // nothing
+	wantMode                   // what is there, with another mode
+)
+
+// want is the final state of one path after the commit. Ops are taken apart into wants; the wants of a transaction
+// have different paths.
+type want struct {
+	place
+	kind wantKind
+	op   int    // index of the op that asks for it
+	said string // the user's path, for messages
+
+	content *content
+	target  string        // wantLink
+	mode    manifest.Mode // exact, if given
+	perm    uint32        // what open(2) or mkdir(2) would be asked for
+	mtime   int64         // of the content, if not 0
+	from    place         // wantLinked, wantMoved
+	expect  manifest.Expect
+	empty   bool // a folder that is removed must be empty
+	replace bool // wantLinked over something
+	implied bool // a missing parent of somebody's path
+	// vacated says that what is there now is renamed or removed by another op.
+	vacated bool
+	// movedAway says that what is there now is a folder that another op renames.
+	movedAway bool
+	// heritage is what the folder hands down to something new; nil where the kernel sees to it.
+	heritage *fsys.Heritage
+	// step is the install of the want, if it has one.
+	step *step
+	// inside is the new folder that this one is staged in; nil where it is a step of its own.
+	inside *want
+}
+
+// counted says that the want is of a file or a link, which the results count.
+func (w *want) counted() bool {
+	switch w.kind {
+	case wantFolder, wantMoved:
+		return false
+	case wantGone, wantSame, wantMode:
+		return w.info.Kind != fsys.Folder
+	case wantFile, wantLink, wantLinked:
+	}
+	return true
+}
+
+// makes says that there is something new at the path.
+func (w *want) makes() bool {
+	switch w.kind {
+	case wantFile, wantLink, wantFolder, wantLinked, wantMoved:
+		return true
+	case wantSame, wantGone, wantMode:
+	}
+	return false
+}
+
+// replacesFile says that a file gets new content, and keeps what else it has.
+func (w *want) replacesFile() bool {
+	return w.kind == wantFile && w.info.Kind == fsys.File && !w.vacated
+}
+
+// ends says that what was at the path is not there any more, so that nothing can be done below it.
+func (w *want) ends() bool { return w.kind != wantSame && w.kind != wantMode && w.kind != wantFolder }
+
+// opName names the op for messages.
+func (w *want) opName(ops []op) string { return ops[w.op].Kind.String() }
