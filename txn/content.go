@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -102,16 +103,20 @@ func (c *content) equal(root *fsys.Dir, path string) (bool, error) {
 	return sameBytes(f, r)
 }
 
+// comparing holds the pairs of buffers of comparisons: there are thousands in a tree.
+var comparing = sync.Pool{New: func() any { return new([2][32 << 10]byte) }}
+
 func sameBytes(a, b io.Reader) (bool, error) {
-	const size = 64 << 10
-	x, y := make([]byte, size), make([]byte, size)
+	bufs := comparing.Get().(*[2][32 << 10]byte)
+	defer comparing.Put(bufs)
+	x, y := bufs[0][:], bufs[1][:]
 	for {
 		n, err := io.ReadFull(a, x)
 		m, err2 := io.ReadFull(b, y)
 		if n != m || !bytes.Equal(x[:n], y[:m]) {
 			return false, nil
 		}
-		if e := readError(err, err2); e != nil || n < size {
+		if e := readError(err, err2); e != nil || n < len(x) {
 			return e == nil, e
 		}
 	}

@@ -126,11 +126,11 @@ func (o *op) excludes(rel string) bool {
 func (o *op) checkGlobs() error {
 	for _, g := range o.Exclude {
 		if g == "" || !doublestar.ValidatePattern(g) {
-			return errors.Wrapf(fs.ErrInvalid, "exclude %q is not a valid glob", g)
+			return invalidf("exclude %q is not a valid glob", g)
 		}
 	}
 	if strings.ContainsRune(o.Source, 0) || o.Source == "" {
-		return errors.Wrap(fs.ErrInvalid, "source is not a valid path")
+		return invalidf("source is not a valid path")
 	}
 	return nil
 }

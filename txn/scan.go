@@ -212,10 +212,10 @@ func (s *scan) rename(i int, o *op) error {
 		return &Error{Op: i, Path: o.To, Err: pathError("rename", o.To, err)}
 	}
 	if from.path() == to.path() {
-		return errors.Wrap(fs.ErrInvalid, "a rename onto itself")
+		return invalidf("a rename onto itself")
 	}
 	if from.info.Kind == fsys.Folder && strings.HasPrefix(to.path()+"/", from.path()+"/") {
-		return errors.Wrapf(fs.ErrInvalid, "a directory cannot be renamed into itself (%s)", o.To)
+		return invalidf("a directory cannot be renamed into itself (%s)", o.To)
 	}
 	s.vacated[from.path()] = i
 	kind := wantLinked
@@ -324,6 +324,10 @@ func (s *scan) put(w *want) error {
 		s.byPath[p] = w
 	case w.kind == wantGone && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
 		old.vacated, old.movedAway = true, w.vacated && w.info.Kind == fsys.Folder
+	case w.implied:
+		return s.clash(w.child, old, "cannot go together: a file cannot be the parent of a path")
+	case old.implied:
+		return s.clash(w, old.child, "cannot go together: a file cannot be the parent of a path")
 	default:
 		return s.clash(w, old, "both end on "+p)
 	}
@@ -340,7 +344,7 @@ func (s *scan) putParents(w *want) error {
 	}
 	return s.put(&want{
 		place: place{folder: f.parent, name: f.name}, kind: wantFolder,
-		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true,
+		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, child: w,
 	})
 }
 
@@ -349,7 +353,7 @@ func (s *scan) clash(a, b *want, why string) error {
 	if a.op < b.op {
 		a, b = b, a
 	}
-	err := errors.Wrapf(fs.ErrInvalid, "op %d (%s %s) and op %d (%s %s) %s",
+	err := invalidf("op %d (%s %s) and op %d (%s %s) %s",
 		b.op, b.opName(s.tx.ops), b.said, a.op, a.opName(s.tx.ops), a.said, why)
 	return &Error{Op: a.op, Path: a.said, Err: err}
 }
@@ -382,7 +386,7 @@ func (s *scan) checkFree(w *want) error {
 		return &fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}
 	}
 	if !w.replace {
-		return errors.Wrapf(&fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}, `a rename replaces a file only with "replace": true`)
+		return pathError("rename", w.said, errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func (s *stream) ready() error {
 		return s.failed
 	}
 	if !s.closed {
-		return errors.Wrapf(fs.ErrInvalid, "%s: its writer was not closed", s.said)
+		return invalidf("%s: its writer was not closed", s.said)
 	}
 	return nil
 }

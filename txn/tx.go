@@ -185,7 +185,7 @@ func (tx *Tx) add(o op, conds []Cond) error {
 func (tx *Tx) claim(i int, o *op) error {
 	for _, p := range o.ends() {
 		if j, ok := tx.byPath[p]; ok && tx.clash(j, o, p) {
-			return &Error{Op: i, Path: p, Err: errors.Wrapf(fs.ErrInvalid,
+			return &Error{Op: i, Path: p, Err: invalidf(
 				"op %d (%s) and op %d (%s) both end on this path", j, tx.ops[j].Kind, i, o.Kind)}
 		}
 		tx.byPath[p] = i
@@ -203,7 +203,7 @@ func (tx *Tx) clash(j int, o *op, p string) bool {
 func (o *op) clean(conds []Cond) (err error) {
 	for _, c := range conds {
 		if o.Expect.State != manifest.ExpectNothing && o.Expect != c.expect {
-			return errors.Wrap(fs.ErrInvalid, "two conditions on one path")
+			return invalidf("two conditions on one path")
 		}
 		o.Expect = c.expect
 	}
@@ -217,7 +217,7 @@ func (o *op) clean(conds []Cond) (err error) {
 		}
 	}
 	if o.Kind == manifest.Rename && o.From == o.To {
-		return errors.Wrap(fs.ErrInvalid, "a rename onto itself")
+		return invalidf("a rename onto itself")
 	}
 	if o.perm == 0 {
 		o.perm = 0o666
@@ -235,6 +235,9 @@ func (o *op) clean(conds []Cond) (err error) {
 type invalid struct{ error }
 
 func (e invalid) Unwrap() []error { return []error{e.error, fs.ErrInvalid} }
+
+// invalidf makes an error that matches fs.ErrInvalid: the op is wrong whatever the tree holds.
+func invalidf(format string, args ...any) error { return invalid{errors.Newf(format, args...)} }
 
 // said is the path that the user has written.
 func (o *op) said() string {

@@ -34,9 +34,10 @@ type want struct {
 	mtime   int64         // of the content, if not 0
 	from    place         // wantLinked, wantMoved
 	expect  manifest.Expect
-	empty   bool // a folder that is removed must be empty
-	replace bool // wantLinked over something
-	implied bool // a missing parent of somebody's path
+	empty   bool  // a folder that is removed must be empty
+	replace bool  // wantLinked over something
+	implied bool  // a missing parent of somebody's path
+	child   *want // whose parent is implied
 	// vacated says that what is there now is renamed or removed by another op.
 	vacated bool
 	// movedAway says that what is there now is a folder that another op renames.

@@ -25,8 +25,8 @@ var advices = []advice{
 	{txn.ErrJournal, anywhere, "journal", "use a txcommit at least as new as the one that wrote the journal; " +
 		"if it is broken, 'txcommit recover --rebuild' sets it aside and keeps what was staged"},
 	{context.Canceled, anywhere, "interrupted", ""},
-	{txn.ErrConflict, anywhere, "conflict", "look at what is there now and prepare the change again from that, " +
-		"under a new id if it had one"},
+	{txn.ErrConflict, anywhere, "conflict", "look at what is there now and prepare the change again from that; " +
+		"if its id was used before, choose a new one"},
 	{txn.ErrBusy, anywhere, "busy", "try again when the holder is done ('txcommit status' names it), " +
 		"or wait longer with --lock-timeout"},
 

@@ -2,12 +2,16 @@ package fsys
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 )
 
 // ErrUnsupported says that this platform or file system lacks a call that is needed.
-var ErrUnsupported = fmt.Errorf("txcommit: %w", errors.ErrUnsupported)
+var ErrUnsupported error = unsupported{}
+
+type unsupported struct{}
+
+func (unsupported) Error() string { return "not supported here" }
+func (unsupported) Unwrap() error { return errors.ErrUnsupported }
 
 // Kind is the kind of a directory entry. The zero value means that there is none.
 type Kind uint8
