@@ -84,7 +84,7 @@ func (e *Env) KeepDead() ([]string, error) {
 	}
 	var kept []string
 	for _, n := range dead {
-		if strings.HasSuffix(n, OwnerSuffix) {
+		if strings.HasSuffix(n, OwnerSuffix) || strings.HasSuffix(n, newOwnerSuffix) {
 			continue
 		}
 		path, err := e.KeepStage(n)

@@ -29,7 +29,8 @@ func (r *Run) barrier() error {
 		return err
 	}
 	if whole {
-		return PathError("sync", ".", r.env.Root.SyncFS())
+		// Through a handle that was opened before the first step: it tells every error since then, and nobody else's.
+		return PathError("sync", ".", r.stage.SyncFS())
 	}
 	if err := r.syncParents(); err != nil {
 		return err

@@ -173,7 +173,7 @@ func (e *Env) SyncAll(records []*journal.Record) error {
 		return err
 	}
 	if v.SyncFS {
-		return PathError("sync", ".", e.Root.SyncFS())
+		return PathError("sync", ".", e.Stage.SyncFS())
 	}
 	for _, rec := range records {
 		if err := e.syncRecord(rec); err != nil {

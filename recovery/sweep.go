@@ -7,6 +7,9 @@ import (
 	"github.com/txcommit/txcommit/internal/fsys"
 )
 
+// newOwnerSuffix is that of an owner file before it is locked.
+const newOwnerSuffix = ".tmp"
+
 // deadStages lists the names in stage/, folders before their owner files, that belong to no record and no live process.
 // Liveness is a lock that the kernel releases, never a pid or a clock.
 func (e *Env) deadStages(known map[string]bool) ([]string, error) {
@@ -21,6 +24,9 @@ func (e *Env) deadStages(known map[string]bool) ([]string, error) {
 		id := strings.TrimSuffix(n, OwnerSuffix)
 		if known[id] {
 			continue
+		}
+		if strings.HasSuffix(n, newOwnerSuffix) {
+			id = n // an owner file that is being made, or was when its process died
 		}
 		live, ok := alive[id]
 		if !ok {
@@ -39,12 +45,16 @@ func (e *Env) deadStages(known map[string]bool) ([]string, error) {
 // owned says whether a live process holds stage/<id>.owner. The owner file is locked before it has this name, the stage
 // folder is made after it and goes before it: a stage folder without an owner is dead.
 func (e *Env) owned(id string) (bool, error) {
-	f, err := e.Stage.Open(id + OwnerSuffix)
+	name := id + OwnerSuffix
+	if strings.HasSuffix(id, newOwnerSuffix) {
+		name = id
+	}
+	f, err := e.Stage.Open(name)
 	if isGone(err) {
 		return false, nil
 	}
 	if err != nil {
-		return false, PathError("open", ".txcommit/stage/"+id+OwnerSuffix, err)
+		return false, PathError("open", ".txcommit/stage/"+name, err)
 	}
 	defer f.Close()
 	free, err := fsys.TryLock(f, true)
@@ -59,7 +69,7 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 		if err != nil || !i.Exists() {
 			continue
 		}
-		if strings.HasSuffix(n, OwnerSuffix) {
+		if i.Kind != fsys.Folder {
 			err = e.Stage.Unlink(n)
 		} else {
 			rep.Swept++

@@ -171,7 +171,8 @@ func (c *commit) stageFirst(ctx context.Context, store bool) (effective bool, er
 
 // locked does everything from step 2 on.
 func (c *commit) locked(ctx context.Context, effective bool) error {
-	if err := c.store.enter(ctx); err != nil {
+	w := newWaiter(c.store.opts.lockTimeout())
+	if err := c.store.enter(ctx, w); err != nil {
 		return err
 	}
 	defer c.store.leave()
@@ -181,7 +182,7 @@ func (c *commit) locked(ctx context.Context, effective bool) error {
 		}
 	}
 	state := c.tx.state
-	ses, err := openSession(ctx, c.store.root, state, newWaiter(c.store.opts.lockTimeout()), effective)
+	ses, err := openSession(ctx, c.store.root, state, w, effective)
 	if errors.Is(err, errNoStore) {
 		c.res.Committed = true // nothing to do, and nobody to do it to
 		return nil
@@ -360,6 +361,12 @@ func (c *commit) notThere(ses *session, id uuid.UUID) (bool, error) {
 
 // resume does steps 5 to 7.
 func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recovery.Run) error {
+	env := ses.env
+	c.acked = func() {
+		if err := env.EmptyTrash(); err != nil && c.res.Cleanup == nil {
+			c.res.Cleanup = err
+		}
+	}
 	err := run.Resume()
 	c.res.Displaced = append(c.res.Displaced, run.Displaced()...)
 	if err != nil {
@@ -373,12 +380,6 @@ func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recove
 		c.res.Cleanup = ses.shrink(rec)
 	}
 	c.tx.consume(c.res)
-	env := ses.env
-	c.acked = func() {
-		if err := env.EmptyTrash(); err != nil && c.res.Cleanup == nil {
-			c.res.Cleanup = err
-		}
-	}
 	return nil
 }
 

@@ -83,8 +83,8 @@ func (s *session) openParts() (err error) {
 		{recovery.TrashFolder, &s.env.Trash},
 		{recovery.DisplacedFolder, &s.env.Displaced},
 	} {
-		if *part.dir, err = s.env.State.Sub(part.name); err != nil {
-			return journal.Unreadable(recovery.PathError("open", statePath(part.name), err))
+		if *part.dir, err = s.openPart(part.name); err != nil {
+			return err
 		}
 	}
 	if s.gate, err = openGate(s.env.State); err != nil {
@@ -92,6 +92,21 @@ func (s *session) openParts() (err error) {
 	}
 	s.env.View = s.gate.view
 	return s.openJournal()
+}
+
+// openPart opens a folder of the state folder. One that somebody has deleted is made again, but for the stage folder:
+// without it unfinished transactions would look finished.
+func (s *session) openPart(name string) (*fsys.Dir, error) {
+	d, err := s.env.State.Sub(name)
+	if errors.Is(err, fs.ErrNotExist) && name != recovery.StageFolder {
+		if err = mkdir(s.env.State, name); err == nil {
+			d, err = s.env.State.Sub(name)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, journal.Unreadable(recovery.PathError("open", statePath(name), err))
+	}
+	return d, recovery.PathErrno("open", statePath(name), err)
 }
 
 // unmake takes a store away that was never completed. The lock is held.

@@ -3,17 +3,30 @@ package txn
 import (
 	"io"
 	"io/fs"
-	"os"
+	"path/filepath"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/recovery"
 )
 
 func copyTo(w io.Writer, r io.Reader) (int64, error) { return io.Copy(w, r) }
 
-// removeEmpty removes a folder unless something is in it.
+// removeEmpty removes the folder at an operating system path unless something is in it. A link that leads to a folder
+// stays.
 func removeEmpty(path string) error {
-	return ignoreNotEmpty(os.Remove(path))
+	d, err := fsys.OpenDir(filepath.Dir(path))
+	if err != nil {
+		return recovery.PathErrno("remove", path, err)
+	}
+	defer d.Close()
+	err = ignoreNotEmpty(d.Rmdir(filepath.Base(path)))
+	if errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return recovery.PathErrno("remove", path, err)
 }
 
 func ignoreNotEmpty(err error) error {

@@ -80,7 +80,19 @@ func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
 
 func stageError(op string, err error) error { return recovery.PathError(op, ".txcommit/stage", err) }
 
-func lockedOwner(stages *fsys.Dir, id string) (*os.File, error) {
+// lockedOwner makes the owner file. A recovery may sweep it away before it is locked: then it is made again.
+func lockedOwner(stages *fsys.Dir, id string) (f *os.File, err error) {
+	for range 100 {
+		if f, err = tryOwner(stages, id); !errors.Is(err, errSwept) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return f, err
+}
+
+var errSwept = errors.New("the new owner file is locked by a recovery; try again")
+
+func tryOwner(stages *fsys.Dir, id string) (*os.File, error) {
 	temp := id + ".tmp"
 	f, err := stages.Create(temp, 0o600)
 	if err != nil {
@@ -88,7 +100,7 @@ func lockedOwner(stages *fsys.Dir, id string) (*os.File, error) {
 	}
 	ok, err := fsys.TryLock(f, true)
 	if err == nil && !ok {
-		err = errors.New("the new owner file is locked by a recovery; try again")
+		err = errSwept
 	}
 	if err == nil {
 		err = stages.Rename(temp, stages, id+recovery.OwnerSuffix)

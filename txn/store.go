@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/errors"
 	"github.com/google/uuid"
@@ -108,11 +109,12 @@ func (s *Store) locked(ctx context.Context, f func(*session) error) error {
 	if _, ok, err := isStore(state); err != nil || !ok {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	w := newWaiter(s.opts.lockTimeout())
+	if err := s.enter(ctx, w); err != nil {
 		return err
 	}
 	defer s.leave()
-	ses, err := openSession(ctx, s.root, state, newWaiter(s.opts.lockTimeout()), false)
+	ses, err := openSession(ctx, s.root, state, w, false)
 	if err != nil {
 		return err
 	}
@@ -121,12 +123,21 @@ func (s *Store) locked(ctx context.Context, f func(*session) error) error {
 }
 
 // enter waits for this process's other commits.
-func (s *Store) enter(ctx context.Context) error {
+func (s *Store) enter(ctx context.Context, w *waiter) error {
+	select {
+	case s.queue <- struct{}{}:
+		return nil
+	default:
+	}
+	t := time.NewTimer(time.Until(w.deadline))
+	defer t.Stop()
 	select {
 	case s.queue <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-t.C:
+		return &busyError{"busy: other commits of this process are in front"}
 	}
 }
 

@@ -33,17 +33,29 @@ func (tx *Tx) openStage() (*stage, error) {
 		return tx.stage, nil
 	}
 	var err error
-	if tx.state == nil {
-		if tx.state, err = makeState(tx.store.root); err != nil {
-			return nil, err
+	for range 100 {
+		// Another first transaction that fails takes the state folder away again: then it is made again.
+		if tx.stage, err = tx.tryStage(); !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-	} else if err := mkdir(tx.state, "stage"); err != nil {
-		return nil, stageError("mkdir", err)
-	}
-	if tx.stage, err = newStage(tx.state, tx.id.String()); err != nil {
-		unmakeState(tx.store.root, tx.state)
 	}
 	return tx.stage, err
+}
+
+func (tx *Tx) tryStage() (*stage, error) {
+	state, err := makeState(tx.store.root)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStage(state, tx.id.String())
+	if err != nil {
+		unmakeState(tx.store.root, state)
+		_ = state.Close()
+		return nil, err
+	}
+	closeDir(tx.state)
+	tx.state = state
+	return s, nil
 }
 
 // handOver leaves the stage folder to recovery: there is a record of it now.

@@ -117,7 +117,7 @@ func (s *Store) viewStore(ctx context.Context, state *fsys.Dir, w *waiter) (rele
 // recoverAndView ends what a dead writer has left half-way, and takes the view before anybody can write again: the
 // store's lock is held until the view is.
 func (s *Store) recoverAndView(ctx context.Context, state *fsys.Dir, w *waiter) (release func(), err error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.enter(ctx, w); err != nil {
 		return nil, err
 	}
 	defer s.leave()
