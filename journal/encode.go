@@ -56,6 +56,9 @@ func decodeHeader(b []byte) (header, error) {
 	if b[4] != recordVersion {
 		return header{}, damaged("a record has version %d, this txcommit reads version %d", b[4], recordVersion)
 	}
+	if b[6] != 0 || b[7] != 0 {
+		return header{}, damaged("a record's header has unknown fields")
+	}
 	h := header{
 		state:  State(b[5]),
 		chunks: binary.BigEndian.Uint32(b[8:]),

@@ -1,133 +1,15 @@
 package journal
 
 import (
-	"encoding/binary"
-	"os"
-	"time"
-
 	"github.com/cockroachdb/errors"
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
-
-// PregrownSize is the size of a fresh journal. Its pages are real, so that a full disk cannot keep a transaction from
-// being undone.
-const PregrownSize = 256 << 10
-
-// FormatVersion is the version of the journal's layout that this package reads and writes.
-const FormatVersion = 1
-
-var (
-	bucketMeta    = []byte("meta")
-	bucketRecords = []byte("records")
-	bucketKeys    = []byte("keys")   // idempotency key → remembered
-	bucketOrder   = []byte("order")  // sequence number → idempotency key
-	keyVersion    = []byte("format") // in meta
-)
-
-// OpenFunc opens the journal's file; the name is passed through.
-type OpenFunc func(name string, flag int, perm os.FileMode) (*os.File, error)
 
 // DB is an open journal. It is not safe for concurrent use: its user holds the store's lock.
 type DB struct {
 	db *bolt.DB
 }
-
-// Open opens a journal that Format has made. ErrJournal says that it is damaged or newer.
-func Open(open OpenFunc, name string) (*DB, error) {
-	j, err := openBolt(open, name, false)
-	if err != nil {
-		return nil, err
-	}
-	if err := j.checkFormat(); err != nil {
-		_ = j.Close()
-		return nil, err
-	}
-	return j, nil
-}
-
-// OpenReadOnly is Open for those who only look.
-func OpenReadOnly(open OpenFunc, name string) (*DB, error) {
-	j, err := openBolt(open, name, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := j.checkFormat(); err != nil {
-		_ = j.Close()
-		return nil, err
-	}
-	return j, nil
-}
-
-// Format makes an empty journal in a file that is empty. The caller pre-grows it, makes it durable and gives it its name.
-func Format(open OpenFunc, name string) error {
-	j, err := openBolt(open, name, false)
-	if err != nil {
-		return err
-	}
-	err = j.update(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketKeys, bucketOrder} {
-			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
-				return err
-			}
-		}
-		return tx.Bucket(bucketMeta).Put(keyVersion, binary.BigEndian.AppendUint32(nil, FormatVersion))
-	})
-	return errors.Join(err, j.Close())
-}
-
-func openBolt(open OpenFunc, name string, readOnly bool) (j *DB, err error) {
-	opts := &bolt.Options{
-		Timeout:         time.Second, // only a foreign program can hold it: ours hold the store's lock
-		FreelistType:    bolt.FreelistMapType,
-		InitialMmapSize: PregrownSize,
-		ReadOnly:        readOnly,
-		OpenFile:        open,
-	}
-	err = guarded(func() error {
-		db, err := bolt.Open(name, 0o600, opts)
-		if err != nil {
-			return classify(err)
-		}
-		j = &DB{db: db}
-		return nil
-	})
-	return j, err
-}
-
-// classify tells a damaged file from a system that refuses.
-func classify(err error) error {
-	for _, e := range []error{
-		bolterrors.ErrInvalid, bolterrors.ErrVersionMismatch, bolterrors.ErrChecksum,
-	} {
-		if errors.Is(err, e) {
-			return Unreadable(err)
-		}
-	}
-	return err
-}
-
-func (j *DB) checkFormat() error {
-	return j.view(func(tx *bolt.Tx) error {
-		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketKeys, bucketOrder} {
-			if tx.Bucket(b) == nil {
-				return damaged("bucket %q is missing", b)
-			}
-		}
-		v := tx.Bucket(bucketMeta).Get(keyVersion)
-		if len(v) != 4 {
-			return damaged("it has no format version")
-		}
-		if n := binary.BigEndian.Uint32(v); n != FormatVersion {
-			return damaged("it has format %d, this txcommit reads format %d", n, FormatVersion)
-		}
-		return nil
-	})
-}
-
-// Close releases the journal.
-func (j *DB) Close() error { return guarded(j.db.Close) }
 
 // Records returns all records, in the order of their ids (which is that of their transactions). The first one that is
 // damaged makes it ErrJournal.
@@ -170,6 +52,9 @@ func (j *DB) Records() ([]*Record, error) {
 func (j *DB) Put(r *Record, done []uuid.UUID) error {
 	if r.State != Decided {
 		return errors.AssertionFailedf("journal: a new record is %s", r.State)
+	}
+	if err := validate(r); err != nil {
+		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
 	}
 	h, payload, err := encode(r)
 	if err != nil {
@@ -272,9 +157,28 @@ func (j *DB) Size() (size int64, err error) {
 	return size, err
 }
 
-// CopyTo writes all but the records into a journal that Format has just made. There must be no record.
+// CopyTo writes the remembered keys into a journal that Format has just made, in one change. There must be no record.
 func (j *DB) CopyTo(fresh *DB) error {
-	return guarded(func() error { return bolt.Compact(fresh.db, j.db, 0) })
+	return j.view(func(from *bolt.Tx) error {
+		if k, _ := from.Bucket(bucketRecords).Cursor().First(); k != nil {
+			return errors.AssertionFailedf("journal: a journal with records cannot be replaced")
+		}
+		return fresh.update(func(to *bolt.Tx) error {
+			for _, name := range [][]byte{bucketKeys, bucketOrder} {
+				if err := copyBucket(to.Bucket(name), from.Bucket(name)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func copyBucket(to, from *bolt.Bucket) error {
+	if k, _ := to.Cursor().First(); k != nil {
+		return errors.AssertionFailedf("journal: a journal in use cannot be copied to")
+	}
+	return from.ForEach(to.Put)
 }
 
 // Check runs bbolt's consistency check over the whole file.
@@ -292,5 +196,5 @@ func (j *DB) view(f func(*bolt.Tx) error) error {
 }
 
 func (j *DB) update(f func(*bolt.Tx) error) error {
-	return guarded(func() error { return j.db.Update(f) })
+	return told(guarded(func() error { return j.db.Update(f) }))
 }

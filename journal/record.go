@@ -41,15 +41,15 @@ func (k StepKind) String() string {
 type Flags uint8
 
 const (
-	// Linked: the staged inode is a hard link to a file of the user (the new name of a rename), not one of ours.
+	// Linked says that the staged inode is a hard link to a file of the user (the new name of a rename), not one of ours.
 	Linked Flags = 1 << iota
-	// Expect: the target must be as recorded, or the transaction is undone.
+	// Expect says that the target must be as recorded, or the transaction is undone.
 	Expect
-	// Exchange: the file system swaps names; otherwise N.old is a second link to what is replaced.
+	// Exchange says that the file system swaps names; otherwise N.old is a second link to what is replaced.
 	Exchange
-	// Empty: a folder that must be empty when it is removed.
+	// Empty says that a folder must be empty when it is removed.
 	Empty
-	// Relinked: a removed file that keeps another name, so that redoing the removal later could revert a user's act.
+	// Relinked says that a removed file keeps another name, so that redoing the removal later could revert a user's act.
 	Relinked
 )
 

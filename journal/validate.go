@@ -11,16 +11,33 @@ const StateFolder = ".txcommit"
 
 const maxName = 255
 
+// maxKind is the highest EntryKind; folderKind is that of a folder. See internal/fsys.
+const (
+	folderKind EntryKind = 2
+	maxKind    EntryKind = 4
+)
+
+// flagsOf are the flags that each kind of step can have.
+var flagsOf = map[StepKind]Flags{
+	Install: Linked | Expect | Exchange,
+	Remove:  Expect | Empty | Relinked,
+	Chmod:   Expect,
+	Move:    Expect,
+}
+
 // validate refuses a record that this package would not have written: recovery renames what a record says, so a
 // damaged or forged one must not lead outside the root, into the state folder, or beyond its own tables.
 func validate(r *Record) error {
+	if r.Stage.Ino == 0 {
+		return errors.New("the stage folder's inode is missing")
+	}
 	for i := range r.Parents {
-		if !validFolder(r.Parents[i].Path) {
+		if r.Parents[i].Inode.Ino == 0 || !validFolder(r.Parents[i].Path) {
 			return errors.Newf("parent %d has the path %q", i, r.Parents[i].Path)
 		}
 	}
 	for i := range r.Subs {
-		if !validName(r.Subs[i].Name) {
+		if r.Subs[i].Inode.Ino == 0 || !validName(r.Subs[i].Name) {
 			return errors.Newf("stage subfolder %d has the name %q", i, r.Subs[i].Name)
 		}
 	}
@@ -36,6 +53,9 @@ func validateStep(r *Record, s *Step) error {
 	if s.Kind < Install || s.Kind > Move {
 		return errors.Newf("unknown kind %d", s.Kind)
 	}
+	if s.Flags&^flagsOf[s.Kind] != 0 {
+		return errors.Newf("a step to %s has the flags %#x", s.Kind, s.Flags)
+	}
 	if int(s.Parent) >= len(r.Parents) || !r.validTarget(s.Parent, s.Name) {
 		return errors.Newf("target %q is not valid", s.Name)
 	}
@@ -43,8 +63,11 @@ func validateStep(r *Record, s *Step) error {
 	if staged && int(s.Sub) >= len(r.Subs) {
 		return errors.Newf("stage subfolder %d of %d", s.Sub, len(r.Subs))
 	}
-	if staged && s.New == (Inode{}) || s.Kind != Install && s.Old.Inode == (Inode{}) {
+	if staged && s.New.Ino == 0 || s.Kind != Install && s.Old.Kind == 0 {
 		return errors.New("an inode is missing")
+	}
+	if s.Old.Kind > maxKind || (s.Old.Kind == 0) != (s.Old.Inode == Inode{}) || s.Kind == Move && s.Old.Kind != folderKind {
+		return errors.Newf("what is at %q is of kind %d", s.Name, s.Old.Kind)
 	}
 	if s.Kind == Move && (int(s.ToParent) >= len(r.Parents) || !r.validTarget(s.ToParent, s.ToName)) {
 		return errors.Newf("new name %q is not valid", s.ToName)

@@ -73,6 +73,15 @@ func PathError(op, path string, err error) error {
 	return &fs.PathError{Op: op, Path: path, Err: err}
 }
 
+// bareErrno takes the errno out of an error of package os, which names a file as it was opened.
+func bareErrno(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
 // PathErrno is PathError for errors that may be something else than an errno; those are passed through.
 func PathErrno(op, path string, err error) error {
 	var errno syscall.Errno

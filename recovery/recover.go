@@ -92,8 +92,9 @@ func (p *Pending) rebooted(r *journal.Record) bool {
 // the first one that cannot be ended; what was ended before is in the report.
 func (e *Env) Recover(p *Pending) (Report, error) {
 	rep := Report{Finished: p.finished, Unsynced: p.unsynced}
+	e.dropBallast()
 	if p.None() {
-		return rep, e.MarkClean()
+		return rep, PathError("write", viewName, e.MarkClean())
 	}
 	// A record that we see may be one that a killed process had written and not yet synced. If we acted on it and the
 	// power failed, half of it would be in the tree and nothing in the journal.
@@ -127,6 +128,13 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 	return rep, torn
 }
 
+// dropBallast gives back the space that a dead process has put aside. Should it fail, the next commit does it.
+func (e *Env) dropBallast() {
+	if i, err := e.State.Stat(BallastFile); err == nil && i.Exists() {
+		_ = e.State.Unlink(BallastFile)
+	}
+}
+
 // end ends one unfinished transaction.
 func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
 	out := Outcome{ID: rec.ID.String(), Message: rec.Message}
@@ -134,7 +142,7 @@ func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
 	case rec.State == journal.Abandoned:
 		return e.abandonStage(rec, out)
 	case p.rebooted(rec):
-		return e.verify(rec, out)
+		return e.verify(rec, laterPaths(rec, p.records), out)
 	}
 	r, err := openRun(e, rec)
 	if isGone(err) {

@@ -90,21 +90,29 @@ func (r *Run) settle() error {
 // Finish ends a transaction that Resume has completed: it deletes the record where it must go now, and takes the stage
 // folder out of stage/, which marks the transaction as finished. Errors leave the change in place and durable.
 func (r *Run) Finish() error {
+	var err error
 	if r.rec.Hasty() && !r.rec.Process {
-		if err := r.env.DB.Delete(r.rec); err != nil {
-			return err
-		}
+		err = r.env.DB.Delete(r.rec)
 	}
-	return r.discard()
+	// Also where the record stays: without its stage folder it is finished, and never redone.
+	if derr := r.discard(); err == nil {
+		err = derr
+	}
+	return err
 }
 
-// discard takes the stage folder out of stage/. What is in trash/ is nobody's any more.
+// discard takes the stage folder out of stage/. What is in trash/ is nobody's any more. The owner file may be gone
+// before it: neither name is synced, and a power cut can take the rename back alone.
 func (r *Run) discard() error {
 	id := r.rec.ID.String()
-	if err := r.env.Stage.RenameNoReplace(id, r.env.Trash, id); err != nil {
-		return err
+	err := r.env.Stage.RenameNoReplace(id, r.env.Trash, id)
+	if err == nil {
+		err = r.env.Stage.Unlink(id + OwnerSuffix)
+		if isGone(err) {
+			err = nil
+		}
 	}
-	return r.env.Stage.Unlink(id + OwnerSuffix)
+	return PathError("clean up", ".txcommit/"+StageFolder, err)
 }
 
 // Displaced lists what was put aside, as paths relative to the root.

@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"io"
-
 	"strconv"
 	"strings"
 
@@ -23,7 +22,9 @@ func (e *Env) stamp(state string) error {
 	if err != nil {
 		return err
 	}
-	_, err = e.View.WriteAt([]byte(line), 0)
+	if _, err = e.View.WriteAt([]byte(line), 0); err != nil {
+		err = bareErrno(err)
+	}
 	return err
 }
 

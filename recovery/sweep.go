@@ -82,6 +82,23 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 	return nil
 }
 
+// SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record.
+func (e *Env) SweepUnmade() (swept int, err error) {
+	dead, err := e.deadStages(nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range dead {
+		if !strings.HasSuffix(n, OwnerSuffix) && !strings.HasSuffix(n, newOwnerSuffix) {
+			swept++
+		}
+		if err := e.Stage.RemoveAll(n); err != nil {
+			return swept, PathError("clean up", ".txcommit/stage/"+n, err)
+		}
+	}
+	return swept, nil
+}
+
 // throw moves a name of stage/ to trash/ and deletes it there, so that no half of it is left in stage/.
 func (e *Env) throw(name string) error {
 	if err := e.Stage.Rename(name, e.Trash, name); err != nil {
@@ -96,7 +113,33 @@ func (e *Env) EmptyTrash() error {
 	if err != nil {
 		return PathError("read", ".txcommit/trash", err)
 	}
+	for _, n := range names {
+		e.lighten(n)
+	}
 	return parallel(len(names), func(i int) error {
 		return PathError("clean up", ".txcommit/trash", e.Trash.RemoveAll(names[i]))
 	})
+}
+
+// lighten empties a stage folder in trash/, many of its subfolders at once: freeing the inodes of what was replaced
+// takes as long as all the exchanges. RemoveAll, which follows, does what is left, and meets the same errors.
+func (e *Env) lighten(name string) {
+	d, err := e.Trash.Sub(name)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	top, err := e.Trash.Self()
+	if err != nil {
+		return
+	}
+	self, err := d.Self()
+	if err != nil || !self.SameFS(top) {
+		return
+	}
+	subs, err := d.Names()
+	if err != nil {
+		return
+	}
+	_ = parallel(len(subs), func(i int) error { return d.RemoveAll(subs[i]) })
 }

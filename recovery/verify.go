@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -14,12 +15,16 @@ import (
 
 // verify looks after a restart at a transaction of level process, of which any part may be missing. It redoes and
 // undoes nothing: it says which paths do not hold what was written, keeps what is left of the stage folder in
-// displaced/, and deletes the record. What is torn is reported once, as ErrIncomplete.
-func (e *Env) verify(rec *journal.Record, out Outcome) (Outcome, error) {
+// displaced/, and deletes the record. What is torn is reported once, as ErrIncomplete. Steps that a later transaction
+// has overtaken are not looked at: what they left says nothing any more.
+func (e *Env) verify(rec *journal.Record, later paths, out Outcome) (Outcome, error) {
 	r := &Run{env: e, rec: rec, parents: map[uint32]*fsys.Dir{}}
 	defer r.closeParents()
 	for i := range rec.Steps {
 		s := &rec.Steps[i]
+		if later.overtake(rec.Path(s)) {
+			continue
+		}
 		ok, err := r.verified(s)
 		if err != nil {
 			return out, Incomplete(PathError("read", rec.Path(s), err))
@@ -39,6 +44,49 @@ func (e *Env) verify(rec *journal.Record, out Outcome) (Outcome, error) {
 	out.Outcome = "torn"
 	return out, Incomplete(fmt.Errorf("after a power loss these do not hold what transaction %s wrote with durability process: %s",
 		out.ID, strings.Join(out.Torn, ", ")))
+}
+
+// paths are those that transactions have changed.
+type paths struct {
+	at    map[string]bool
+	above map[string]bool // the folders above them
+}
+
+// laterPaths collects what was changed after rec was committed. Ids do not tell: they are as old as the transaction.
+func laterPaths(rec *journal.Record, all []*journal.Record) paths {
+	p := paths{map[string]bool{}, map[string]bool{}}
+	for _, r := range all {
+		if r.Created <= rec.Created {
+			continue
+		}
+		for i := range r.Steps {
+			p.add(r.Path(&r.Steps[i]))
+			if r.Steps[i].Kind == journal.Move {
+				p.add(r.ToPath(&r.Steps[i]))
+			}
+		}
+	}
+	return p
+}
+
+func (p paths) add(name string) {
+	p.at[name] = true
+	for dir := path.Dir(name); dir != "." && !p.above[dir]; dir = path.Dir(dir) {
+		p.above[dir] = true
+	}
+}
+
+// overtake says that a path, one above it or one below it was changed.
+func (p paths) overtake(name string) bool {
+	if p.above[name] {
+		return true
+	}
+	for ; name != "."; name = path.Dir(name) {
+		if p.at[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // verified says that a step is in place, or was overtaken by somebody else.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/cockroachdb/errors"
 
@@ -18,9 +17,14 @@ import (
 func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 	rep := &Report{}
 	err := withStore(root, opts, func(s *Store) error {
+		swept, err := s.sweepUnmade(ctx)
+		if err != nil {
+			return err
+		}
+		rep.Swept = swept
 		return s.locked(ctx, func(ses *session) error {
 			r, err := ses.recover(ctx)
-			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, r.Swept, r.Displaced
+			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, swept+r.Swept, r.Displaced
 			if err != nil {
 				return err
 			}
@@ -93,8 +97,9 @@ func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
 				return err
 			}
 			ses.close()
-		case errors.Is(err, errNoStore):
+		case errors.Is(err, errNoStore) && !errors.Is(checkUnmade(state), ErrJournal):
 			return nil
+		case errors.Is(err, errNoStore):
 		case !errors.Is(err, ErrJournal):
 			return err
 		}
@@ -104,7 +109,7 @@ func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
 }
 
 func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error {
-	lock, err := lockStore(ctx, state, newWaiter(s.opts.lockTimeout()))
+	lock, err := lockForRebuild(ctx, state, newWaiter(s.opts.lockTimeout()))
 	if err != nil {
 		return err
 	}
@@ -126,17 +131,20 @@ func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error
 	if rep.Displaced, err = env.KeepDead(); err != nil {
 		return err
 	}
-	kept := journalFile + "." + time.Now().UTC().Format("20060102T150405.000000000")
-	err = state.RenameNoReplace(journalFile, env.Displaced, kept)
-	if err == nil {
-		rep.Displaced = append(rep.Displaced, statePath(recovery.DisplacedFolder+"/"+kept))
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return recovery.PathError("keep", statePath(journalFile), err)
+	kept, err := keepJournal(state, env.Displaced)
+	if err != nil {
+		return err
 	}
-	if err := env.Displaced.Sync(); err != nil {
-		return recovery.PathError("sync", statePath(recovery.DisplacedFolder), err)
+	if kept != "" {
+		rep.Displaced = append(rep.Displaced, kept)
 	}
-	return makeJournal(state, nil)
+	if err := makeJournal(state, nil); err != nil {
+		return err
+	}
+	if _, ok, err := isStore(state); err == nil && ok {
+		return nil
+	}
+	return writeFormat(state)
 }
 
 // Status tells how a store is. It works while a commit runs, and never changes anything.
@@ -165,6 +173,9 @@ func (s *Store) status(ctx context.Context, state *fsys.Dir, st *State) error {
 	}
 	if err == nil {
 		defer lock.Close()
+		if i, err := fsys.StatFile(lock); err == nil && i.Nlink > 1 {
+			return linkedError(lockFile)
+		}
 		free, err := fsys.TryLock(lock, false)
 		if err != nil {
 			return recovery.PathErrno("lock", statePath(lockFile), err)
@@ -179,10 +190,10 @@ func (s *Store) status(ctx context.Context, state *fsys.Dir, st *State) error {
 		return stageError("open", err)
 	}
 	defer env.Stage.Close()
-	if env.DB, err = journal.OpenReadOnly(opener(state), journalFile); err != nil {
-		return recovery.PathErrno("open", statePath(journalFile), bareErrno(err))
+	if env.DB, err = openJournal(state, journal.OpenReadOnly); err != nil {
+		return err
 	}
-	defer env.DB.Close()
+	defer func() { _ = env.DB.Close() }()
 	p, err := env.Look()
 	if err != nil {
 		return err

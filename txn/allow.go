@@ -12,14 +12,17 @@ import (
 
 // allow refuses, before the commit point, a step that the kernel would refuse after it.
 func (p *preparer) allow(st *step) error {
+	if st.renames() {
+		if err := p.allowFrom(st); err != nil {
+			from := p.tx.ops[st.op].From
+			return &Error{Op: st.op, Path: from, Err: pathError("rename", from, err)}
+		}
+	}
 	if err := p.allowFolder(st.folder); err != nil {
 		return err
 	}
 	if st.kind == journal.Move {
-		if err := p.allowFolder(st.from.folder); err != nil {
-			return err
-		}
-		return p.allowTarget(st.from, st.folder != st.from.folder)
+		return nil
 	}
 	if !st.old.Exists() {
 		return nil
@@ -28,6 +31,14 @@ func (p *preparer) allow(st *step) error {
 		return p.allowChmod(st.place)
 	}
 	return p.allowTarget(st.place, true)
+}
+
+// allowFrom checks what is to be renamed.
+func (p *preparer) allowFrom(st *step) error {
+	if err := p.allowFolder(st.from.folder); err != nil {
+		return err
+	}
+	return p.allowTarget(st.from, st.folder != st.from.folder)
 }
 
 // allowFolder checks a target folder, once.

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -28,6 +29,7 @@ func (tx *Tx) Commit(ctx context.Context) (*Result, error) {
 	start := time.Now()
 	tx.done = true
 	tx.store.forget(tx)
+	defer func() { _ = tx.store.drop() }()
 	c := &commit{tx: tx, store: tx.store, res: &Result{}}
 	err := c.run(ctx)
 	if rerr := tx.release(); err == nil && rerr != nil && c.res.Cleanup == nil {
@@ -44,6 +46,8 @@ type commit struct {
 	res   *Result
 	rep   recovery.Report
 	acked func() // what follows the acknowledgement
+
+	stored bool // there is a store already
 }
 
 func (c *commit) run(ctx context.Context) error {
@@ -54,22 +58,33 @@ func (c *commit) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store := false
 	if state != nil {
-		if _, store, err = isStore(state); err != nil {
+		if _, c.stored, err = isStore(state); err != nil {
 			return err
 		}
 	}
-	if store && c.tx.key != "" {
+	if c.stored && c.tx.key != "" {
 		if done, err := c.repeated(ctx); done || err != nil {
 			return err
 		}
 	}
-	effective, err := c.stageFirst(ctx, store)
-	if err != nil || !effective && !store {
+	effective, err := c.stageFirst(ctx)
+	if err != nil || !effective && !c.stored {
 		return err
 	}
 	return c.locked(ctx, effective)
+}
+
+// storeCame finds out whether another first commit has made the store while we looked at the tree.
+func (c *commit) storeCame() {
+	if c.stored {
+		return
+	}
+	i, err := c.store.root.Stat(journal.StateFolder)
+	if err == nil && i.Exists() {
+		i, err = c.store.root.Stat(statePath(formatFile))
+	}
+	c.stored = err == nil && i.Exists()
 }
 
 // ready refuses what is wrong with the transaction itself.
@@ -77,14 +92,8 @@ func (c *commit) ready() error {
 	if c.store.opts.ReadOnly {
 		return errors.Wrap(fs.ErrPermission, "the store was opened read-only")
 	}
-	c.store.mu.Lock()
-	closed, viewing := c.store.closed, c.store.viewers[goroutine()]
-	c.store.mu.Unlock()
-	switch {
-	case closed:
-		return ErrClosed
-	case viewing > 0:
-		return &busyError{"busy: a commit inside View would wait for that view to end"}
+	if c.store.viewing() {
+		return errViewing()
 	}
 	for _, s := range c.tx.streams {
 		if err := s.ready(); err != nil {
@@ -135,18 +144,19 @@ func (c *commit) lookup(ses *session) (bool, error) {
 
 // stageFirst looks at the tree and stages what it seems to need, all without the lock. What it sees may be half of
 // somebody's transaction: where there is a store, its errors about the tree are not believed until seen under the lock.
-func (c *commit) stageFirst(ctx context.Context, store bool) (effective bool, err error) {
+func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 	sc, err := newScan(ctx, c.tx, c.store.root)
 	if err == nil {
 		defer sc.close()
 		err = sc.checkAll()
 	}
+	c.storeCame()
 	if err == nil {
 		var steps []*step
 		if steps, err = sc.steps(); err == nil && len(steps) == 0 {
 			c.count(sc, nil)
-			c.res.Committed = !store // under the lock it is looked at again
-			if err = sc.checkContents(); err == nil && !store {
+			c.res.Committed = !c.stored // under the lock it is looked at again
+			if err = sc.checkContents(); err == nil && !c.stored {
 				c.tx.consume(c.res)
 			}
 			return false, err
@@ -154,7 +164,7 @@ func (c *commit) stageFirst(ctx context.Context, store bool) (effective bool, er
 	}
 	switch {
 	case err == nil:
-	case !store || errors.Is(err, fs.ErrInvalid) || ctx.Err() != nil:
+	case !c.stored || errors.Is(err, fs.ErrInvalid) || ctx.Err() != nil:
 		return false, err
 	default:
 		return true, nil
@@ -166,7 +176,22 @@ func (c *commit) stageFirst(ctx context.Context, store bool) (effective bool, er
 	if err != nil {
 		return false, err
 	}
-	return true, st.stageAll(ctx, sc)
+	err = st.stageAll(ctx, sc)
+	if changed(err) && ctx.Err() == nil {
+		st.restart() // others have changed the tree since the look at it: it is staged again under the lock
+		return true, nil
+	}
+	return true, err
+}
+
+// changed says that an error may come from a tree that is not as it was when it was looked at.
+func changed(err error) bool {
+	for _, is := range []error{syscall.ENOENT, syscall.ENOTDIR, syscall.EISDIR, syscall.ESTALE, syscall.ELOOP} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
 }
 
 // locked does everything from step 2 on.
@@ -181,7 +206,15 @@ func (c *commit) locked(ctx context.Context, effective bool) error {
 			return err
 		}
 	}
-	state := c.tx.state
+	// The session has a handle of its own: the transaction may get another one when it stages only now.
+	state, err := openState(c.store.root)
+	if err == nil && state == nil {
+		err = errStateGone
+	}
+	if err != nil {
+		return err
+	}
+	defer closeDir(state)
 	ses, err := openSession(ctx, c.store.root, state, w, effective)
 	if errors.Is(err, errNoStore) {
 		c.res.Committed = true // nothing to do, and nobody to do it to

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
@@ -37,21 +35,14 @@ func (s *scan) compareAll(ctx context.Context) error {
 		}
 		jobs = append(jobs, job{path: p, want: w})
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.tx.store.jobs())
-	for i := range jobs {
+	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
 		j := &jobs[i]
-		g.Go(func() (err error) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if j.equal, err = j.want.content.equal(s.root, j.path); err != nil {
-				err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
-			}
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+		if j.equal, err = j.want.content.equal(s.root, j.path); err != nil {
+			err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	for _, j := range jobs {

@@ -91,8 +91,11 @@ func (c *content) unchanged(f *os.File) error {
 // equal says whether the file at a path below root holds exactly this content.
 func (c *content) equal(root *fsys.Dir, path string) (bool, error) {
 	f, err := root.OpenBeneath(path)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EIO) {
+		return false, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file
+	}
 	if err != nil {
-		return false, nil // what cannot be read is not known to be equal
+		return false, nil // what may not be read is not known to be equal
 	}
 	defer f.Close()
 	r, err := c.open()
@@ -100,26 +103,31 @@ func (c *content) equal(root *fsys.Dir, path string) (bool, error) {
 		return false, err
 	}
 	defer r.Close()
-	return sameBytes(f, r)
+	return sameBytes(f, r, c.size())
 }
 
 // comparing holds the pairs of buffers of comparisons: there are thousands in a tree.
 var comparing = sync.Pool{New: func() any { return new([2][32 << 10]byte) }}
 
-func sameBytes(a, b io.Reader) (bool, error) {
+// sameBytes compares what a and b begin with; size is that of both as they were last seen. Who changes one of them
+// after that look is seen to by those who look again.
+func sameBytes(a, b io.Reader, size int64) (bool, error) {
 	bufs := comparing.Get().(*[2][32 << 10]byte)
 	defer comparing.Put(bufs)
-	x, y := bufs[0][:], bufs[1][:]
-	for {
-		n, err := io.ReadFull(a, x)
-		m, err2 := io.ReadFull(b, y)
-		if n != m || !bytes.Equal(x[:n], y[:m]) {
+	for size > 0 {
+		n := min(size, int64(len(bufs[0])))
+		x, y := bufs[0][:n], bufs[1][:n]
+		_, err := io.ReadFull(a, x)
+		_, err2 := io.ReadFull(b, y)
+		if err != nil || err2 != nil {
+			return false, readError(err, err2)
+		}
+		if !bytes.Equal(x, y) {
 			return false, nil
 		}
-		if e := readError(err, err2); e != nil || n < len(x) {
-			return e == nil, e
-		}
+		size -= n
 	}
+	return true, nil
 }
 
 func readError(errs ...error) error {

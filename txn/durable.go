@@ -21,7 +21,7 @@ func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
 		}
 		return syncFolders(ses.env.State, ses.env.Root) // a journal that can be lost is none
 	}
-	whole, err := recovery.UseSyncFS(st.dir, st.bytes.Load())
+	whole, err := recovery.UseSyncFS(st.dir, st.bytes.Load(), len(st.staged))
 	if err != nil {
 		return stageError("statfs", err)
 	}

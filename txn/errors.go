@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"io/fs"
+
 	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
@@ -53,3 +55,11 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// invalid is an error that matches fs.ErrInvalid without saying so twice.
+type invalid struct{ error }
+
+func (e invalid) Unwrap() []error { return []error{e.error, fs.ErrInvalid} }
+
+// invalidf makes an error that matches fs.ErrInvalid: the op is wrong whatever the tree holds.
+func invalidf(format string, args ...any) error { return invalid{errors.Newf(format, args...)} }

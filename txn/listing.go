@@ -3,6 +3,7 @@ package txn
 import (
 	"io/fs"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -55,7 +56,12 @@ func (o *op) list() (*listing, error) {
 	return l, nil
 }
 
-func (l *listing) path(rel string) string { return l.said + string(os.PathSeparator) + rel }
+func (l *listing) path(rel string) string {
+	if rel == "." {
+		return l.said
+	}
+	return l.said + string(os.PathSeparator) + rel
+}
 
 func (l *listing) read(o *op, d *fsys.Dir, n *node) error {
 	names, err := d.Names()
@@ -121,6 +127,23 @@ func (o *op) excludes(rel string) bool {
 		}
 	}
 	return false
+}
+
+// spares says that a path below top, where a tree op ends, is excluded from it, or in a folder that is.
+func (o *op) spares(p, top string) bool {
+	for rel := relativeTo(p, top); rel != "."; rel = path.Dir(rel) {
+		if o.excludes(rel) {
+			return true
+		}
+	}
+	return false
+}
+
+func relativeTo(p, top string) string {
+	if top == "." {
+		return p
+	}
+	return strings.TrimPrefix(p, top+"/")
 }
 
 func (o *op) checkGlobs() error {

@@ -8,10 +8,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/cockroachdb/errors"
-
 	"github.com/txcommit/txcommit/internal/fsys"
-	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
 )
 
@@ -63,32 +60,39 @@ func storeBusy(state *fsys.Dir) func() error {
 
 func viewBusy() error { return &busyError{"busy: readers hold the view"} }
 
-// lockStore takes the store's lock. The lock file may be replaced or deleted while we wait, so what was locked must
-// still be what is at its name.
+// lockStore takes the store's lock, which must be this store's alone.
 func lockStore(ctx context.Context, state *fsys.Dir, w *waiter) (*os.File, error) {
+	f, links, err := lockNow(ctx, state, w)
+	if err == nil && links > 1 {
+		_ = f.Close()
+		return nil, linkedError(lockFile)
+	}
+	return f, err
+}
+
+// lockNow takes the store's lock, and tells how many names it has. The lock file may be replaced or deleted while we
+// wait, so what was locked must still be what is at its name.
+func lockNow(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, links uint32, err error) {
 	for {
 		f, err := state.OpenOrCreate(lockFile, 0o600)
 		if err != nil {
-			return nil, recovery.PathError("open", statePath(lockFile), err)
+			return nil, 0, recovery.PathError("open", statePath(lockFile), err)
 		}
 		if err := w.lock(ctx, f, true, storeBusy(state)); err != nil {
 			_ = f.Close()
-			return nil, recovery.PathErrno("lock", statePath(lockFile), err)
+			return nil, 0, recovery.PathErrno("lock", statePath(lockFile), err)
 		}
 		now, err := state.Stat(lockFile)
 		var mine fsys.Info
 		if err == nil {
 			mine, err = fsys.StatFile(f)
 		}
-		if err == nil && mine.Nlink > 1 {
-			err = journal.Unreadable(errors.Newf("%s has a second hard link: the store was copied with its files linked", statePath(lockFile)))
-		}
 		if err == nil && now.ID == mine.ID {
-			return f, nil
+			return f, mine.Nlink, nil
 		}
 		_ = f.Close()
 		if err != nil {
-			return nil, recovery.PathErrno("stat", statePath(lockFile), err)
+			return nil, 0, recovery.PathErrno("stat", statePath(lockFile), err)
 		}
 	}
 }

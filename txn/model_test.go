@@ -1,3 +1,5 @@
+//go:build unix
+
 package txn_test
 
 import (
@@ -187,14 +189,38 @@ type model struct {
 	was    *modelNode
 	umask  uint32
 	ops    []manifest.Op
+	trees  map[int]*modelNode // the sources of tree ops
 	claims []modelClaim
 	faults map[modelFault]bool
 	froms  map[string]bool // the paths that renames and removes take away
-	trees  map[int]*modelNode
 }
 
 func (m *model) fault(f modelFault) { m.faults[f] = true }
 
 func (m *model) claim(i int, path string, role byte, node *modelNode) {
 	m.claims = append(m.claims, modelClaim{op: i, path: path, role: role, node: node, mode: -1})
+}
+
+// each calls f for everything below n.
+func (n *modelNode) each(prefix string, f func(p string, n *modelNode)) {
+	for name, k := range n.kids {
+		f(prefix+name, k)
+		if k.kind == 'd' {
+			k.each(prefix+name+"/", f)
+		}
+	}
+}
+
+// unclear says that two ops give one file two modes by two of its names: nothing says which of them stays.
+func (m *model) unclear() bool {
+	modes := map[*modelNode]int{}
+	for _, c := range m.claims {
+		if n := m.was.at(c.path); c.mode >= 0 {
+			if other, ok := modes[n]; ok && other != c.mode {
+				return true
+			}
+			modes[n] = c.mode
+		}
+	}
+	return false
 }

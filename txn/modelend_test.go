@@ -1,9 +1,13 @@
+//go:build unix
+
 package txn_test
 
 import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // parents claims the missing parents of everything new.
@@ -48,6 +52,37 @@ func (m *model) clashes() {
 			}
 		}
 	}
+}
+
+// pruned refuses what another op wants below a tree that is pruned, whether or not it is there already.
+func (m *model) pruned() {
+	for i, o := range m.ops {
+		top, ok := "", true
+		if o.Kind == manifest.Tree && o.Path != "." {
+			top, ok = m.was.resolve(o.Path, !m.froms[o.Path])
+		}
+		if o.Kind != manifest.Tree || !o.Prune || !ok {
+			continue
+		}
+		for _, c := range m.claims {
+			rel, below := strings.CutPrefix(c.path, modelJoin(top, ""))
+			if top == "" {
+				rel, below = c.path, true
+			}
+			if below && c.op != i && (c.role == 'n' || c.role == 'd' || c.role == 'm') && !modelSpares(o, rel) {
+				m.fault(faultInvalid)
+			}
+		}
+	}
+}
+
+func modelSpares(o manifest.Op, rel string) bool {
+	for ; rel != ""; rel, _ = modelSplit(rel) {
+		if modelExcludes(o, rel) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameTree says that c comes with the tree op that makes the folder at an ancestor: what was there is gone, but the

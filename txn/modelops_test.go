@@ -1,20 +1,18 @@
+//go:build unix
+
 package txn_test
 
 import (
 	"crypto/sha256"
-	"maps"
-	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
-// run returns the tree after the ops, or the classes of all that is wrong with them. trees are the sources of tree ops
-// by op.
-func (m *model) run() (*modelNode, map[modelFault]bool) {
-	m.faults, m.froms = map[modelFault]bool{}, map[string]bool{}
+// check makes the claims of the ops, and returns the classes of all that is wrong with them.
+func (m *model) check() map[modelFault]bool {
+	m.faults, m.froms, m.claims = map[modelFault]bool{}, map[string]bool{}, nil
+	m.said()
 	for i, o := range m.ops {
 		switch o.Kind {
 		case manifest.Remove:
@@ -28,18 +26,65 @@ func (m *model) run() (*modelNode, map[modelFault]bool) {
 	}
 	m.parents()
 	m.clashes()
+	m.pruned()
 	m.circles()
-	if len(m.faults) > 0 {
-		return nil, m.faults
+	return m.faults
+}
+
+// said finds what is wrong with the ops whatever the tree holds.
+func (m *model) said() {
+	at := map[string][]modelClaim{}
+	for i, o := range m.ops {
+		if o.Kind != manifest.Rename {
+			role := byte('n')
+			switch o.Kind {
+			case manifest.Remove:
+				role = 'g'
+			case manifest.Chmod:
+				role = 'm'
+			}
+			at[o.Path] = append(at[o.Path], modelClaim{op: i, role: role})
+			continue
+		}
+		if o.From == o.To {
+			m.fault(faultInvalid)
+		}
+		at[o.From] = append(at[o.From], modelClaim{op: i, role: 'f'})
+		at[o.To] = append(at[o.To], modelClaim{op: i, role: 'n', to: true})
 	}
-	return m.after(), nil
+	for _, cs := range at {
+		if len(cs) > 2 || len(cs) == 2 && !twoOnOnePath(cs[0], cs[1]) && !twoOnOnePath(cs[1], cs[0]) {
+			m.fault(faultInvalid)
+		}
+	}
+}
+
+// above accepts that a path which does not lead anywhere is blamed on another op, one that ends above it.
+func (m *model) above(p string) {
+	for _, o := range m.ops {
+		if o.Kind != manifest.Mkdir && o.Kind != manifest.Chmod && o.Kind != manifest.Tree &&
+			(o.Path != "" && strings.HasPrefix(p, o.Path+"/") || o.Path == "" && (strings.HasPrefix(p, o.From+"/") || strings.HasPrefix(p, o.To+"/"))) {
+			m.fault(faultInvalid)
+		}
+	}
+}
+
+// twoOnOnePath says that one op may take away what is at a path, and another put something there.
+func twoOnOnePath(old, new modelClaim) bool {
+	return old.role == 'f' && new.role == 'n' || old.role == 'g' && new.to
 }
 
 // locate resolves an op's path and evaluates its condition.
 func (m *model) locate(o manifest.Op, p string, follow, conds bool) (string, *modelNode, bool) {
-	at, ok := m.was.resolve(p, follow)
+	at, ok := m.was.resolve(p, false)
+	if ok && follow && !m.froms[at] { // a link that is renamed away is not gone through
+		at, ok = m.was.resolve(p, true)
+	}
 	if !ok {
 		m.fault(faultOther)
+		m.above(o.Path)
+		m.above(o.From)
+		m.above(o.To)
 		return "", nil, false
 	}
 	n := m.was.at(at)
@@ -104,6 +149,19 @@ func (m *model) fresh(at string) *modelNode {
 		return nil
 	}
 	return m.was.at(at)
+}
+
+// freshIn is fresh for an entry of a tree op: in a folder that makes room for a new one there is nothing.
+func (m *model) freshIn(at, rel string) *modelNode {
+	up, sub := at, rel
+	for sub != "" {
+		up, _ = modelSplit(up)
+		sub, _ = modelSplit(sub)
+		if m.froms[up] {
+			return nil
+		}
+	}
+	return m.fresh(at)
 }
 
 func (m *model) other(i int, o manifest.Op) {
@@ -192,97 +250,8 @@ func (m *model) link(i int, at, target string) {
 
 func (m *model) chmod(i int, at string, mode manifest.Mode) {
 	c := modelClaim{op: i, path: at, role: 'm', mode: -1}
-	if bits, ok := mode.Bits(); ok {
+	if bits, ok := mode.Bits(); ok && bits != m.was.at(at).mode {
 		c.mode = int(bits)
 	}
 	m.claims = append(m.claims, c)
-}
-
-func modelExcludes(o manifest.Op, rel string) bool {
-	return slices.ContainsFunc(o.Exclude, func(g string) bool { return doublestar.MatchUnvalidated(g, rel) })
-}
-
-// tree claims that the folder at is like the source src, whose path in the whole source is rel.
-func (m *model) tree(i int, o manifest.Op, src *modelNode, at, rel string) {
-	n := m.fresh(at)
-	if at == "" {
-		n = m.was
-	}
-	if n != nil && n.kind != 'd' && !o.Prune {
-		m.fault(faultOther)
-		return
-	}
-	switch {
-	case at == "":
-	case n != nil && n.kind == 'd':
-		m.chmod(i, at, manifest.ModeOf(src.mode))
-	default:
-		m.claim(i, at, 'd', modelFolder(src.mode))
-	}
-	for _, name := range slices.Sorted(maps.Keys(src.kids)) {
-		sub := modelJoin(rel, name)
-		if !modelExcludes(o, sub) {
-			m.treeEntry(i, o, src.kids[name], modelJoin(at, name), sub)
-		}
-	}
-	if !o.Prune || n == nil || n.kind != 'd' {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(n.kids)) {
-		if src.kids[name] == nil || modelExcludes(o, modelJoin(rel, name)) {
-			m.prune(i, o, modelJoin(at, name), modelJoin(rel, name))
-		}
-	}
-}
-
-func (m *model) treeEntry(i int, o manifest.Op, src *modelNode, at, rel string) {
-	if src.kind == 'd' {
-		m.tree(i, o, src, at, rel)
-		return
-	}
-	n := m.fresh(at)
-	if n != nil && n.kind == 'd' {
-		if !o.Prune || !m.whole(o, n, rel) {
-			m.fault(faultOther)
-			return
-		}
-		n = nil
-	}
-	switch {
-	case src.kind == 'l' && n != nil && n.kind == 'l' && n.content == src.content:
-		m.claim(i, at, 'm', nil)
-	case src.kind == 'l':
-		m.claim(i, at, 'n', &modelNode{kind: 'l', content: src.content})
-	case n != nil && n.kind == 'f' && n.content == src.content:
-		m.chmod(i, at, manifest.ModeOf(src.mode))
-	default:
-		m.claim(i, at, 'n', &modelNode{kind: 'f', mode: src.mode, content: src.content})
-	}
-}
-
-// whole says that nothing at or below n is excluded.
-func (m *model) whole(o manifest.Op, n *modelNode, rel string) bool {
-	if modelExcludes(o, rel) {
-		return false
-	}
-	for name, k := range n.kids {
-		if !m.whole(o, k, modelJoin(rel, name)) {
-			return false
-		}
-	}
-	return true
-}
-
-// prune claims that what is at a path goes, but for what is excluded and what another op takes away.
-func (m *model) prune(i int, o manifest.Op, at, rel string) {
-	n := m.was.at(at)
-	switch {
-	case modelExcludes(o, rel) || m.froms[at]:
-	case n.kind != 'd' || m.whole(o, n, rel):
-		m.claim(i, at, 'g', nil)
-	default:
-		for _, name := range slices.Sorted(maps.Keys(n.kids)) {
-			m.prune(i, o, modelJoin(at, name), modelJoin(rel, name))
-		}
-	}
 }

@@ -59,6 +59,10 @@ func (p *preparer) record(steps []*step) (*journal.Record, error) {
 	p.rec.Steps = make([]journal.Step, 0, len(steps))
 	for _, st := range steps {
 		if err := p.add(st); err != nil {
+			var already *Error
+			if errors.As(err, &already) {
+				return nil, err
+			}
 			return nil, &Error{Op: st.op, Path: st.said, Err: pathError(st.opName(p.tx.ops), st.said, err)}
 		}
 	}

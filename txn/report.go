@@ -7,7 +7,6 @@ import (
 
 	"github.com/cockroachdb/errors"
 
-	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/recovery"
 )
 
@@ -103,7 +102,7 @@ func (s *scan) plan() *Plan {
 		if w.kind == wantFile {
 			p.Bytes += w.content.size()
 		}
-		if w.kind == wantGone && w.info.Kind == fsys.Folder {
+		if w.endsFolder() {
 			p.Removed += s.filesBelow(w)
 		}
 		p.Changes = append(p.Changes, ch)

@@ -171,14 +171,7 @@ func (r *resolver) follow(p place) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		f, err := r.folder(path.Dir(target), p.folder, &links)
-		if err != nil {
-			return place{}, err
-		}
-		if base := path.Base(target); base == "." || base == ".." {
-			return place{}, errors.Wrapf(syscall.EISDIR, "link to %q", target)
-		}
-		if p, err = r.place(f, path.Base(target)); err != nil {
+		if p, err = r.target(target, p.folder, &links); err != nil {
 			return place{}, err
 		}
 		if !p.info.Exists() {
@@ -186,6 +179,27 @@ func (r *resolver) follow(p place) (place, error) {
 		}
 	}
 	return p, nil
+}
+
+// target finds the place that a link in a folder leads to. The link's text is taken as it is: to clean it first would
+// take "a/.." for nothing where a is a link itself.
+func (r *resolver) target(target string, from *folder, links *int) (place, error) {
+	dir, name := path.Split(target)
+	if name == "" || name == "." || name == ".." {
+		f, err := r.folder(target, from, links)
+		if err == nil && f.parent == nil {
+			err = errors.Wrapf(syscall.EISDIR, "link %q to the root", target)
+		}
+		if err != nil {
+			return place{}, err
+		}
+		return place{f.parent, f.name, f.info}, nil
+	}
+	f, err := r.folder(dir, from, links)
+	if err != nil {
+		return place{}, err
+	}
+	return r.place(f, name)
 }
 
 func (r *resolver) readLink(p place, links *int) (string, error) {
@@ -225,6 +239,9 @@ func (r *resolver) step(f *folder, name string, links *int) (*folder, error) {
 	case "..":
 		if f.parent == nil {
 			return nil, ErrEscapes
+		}
+		if !f.info.Exists() {
+			return nil, syscall.ENOENT
 		}
 		return f.parent, nil
 	}

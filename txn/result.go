@@ -53,17 +53,12 @@ type Plan struct {
 	Created, Changed, Removed, Unchanged int
 	// Bytes is the size of the new content.
 	Bytes int64
+
+	effective bool
 }
 
 // Effective says whether a commit would change anything.
-func (p *Plan) Effective() bool {
-	for _, c := range p.Changes {
-		if c.Symbol != '=' {
-			return true
-		}
-	}
-	return false
-}
+func (p *Plan) Effective() bool { return p.effective }
 
 // State is the answer of Status.
 type State struct {

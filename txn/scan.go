@@ -22,9 +22,12 @@ type scan struct {
 	root   *fsys.Dir
 	res    *resolver
 	byPath map[string]*want
+	order  []*want // sorted; nil while wants are put
 	checks []check
 	// vacated are the canonical paths that an op renames away or removes, with the op.
 	vacated map[string]int
+	// prunes are the canonical paths that a tree op prunes, with the op.
+	prunes map[string]int
 }
 
 // check is a condition on the present state of a path.
@@ -41,8 +44,9 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 	if err != nil {
 		return nil, recovery.PathError("stat", ".", err)
 	}
-	s := &scan{tx: tx, root: root, res: res, byPath: map[string]*want{}, vacated: map[string]int{}}
+	s := &scan{tx: tx, root: root, res: res, byPath: map[string]*want{}, vacated: map[string]int{}, prunes: map[string]int{}}
 	if err := s.all(ctx); err != nil {
+		err = s.conflictOr(err)
 		s.close()
 		return nil, err
 	}
@@ -50,6 +54,29 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 }
 
 func (s *scan) close() { s.res.close() }
+
+// conflictOr returns the conflict where a condition does not hold, and err otherwise: who says what the tree must be
+// like is told that it is not, and not what follows from that for the ops. An err about the ops alone stays.
+func (s *scan) conflictOr(err error) error {
+	if errors.Is(err, fs.ErrInvalid) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	for i := range s.tx.ops {
+		o := &s.tx.ops[i]
+		if o.Expect.State == manifest.ExpectNothing {
+			continue
+		}
+		s.checks = nil
+		follow := o.Kind == manifest.Chmod || o.Kind == manifest.Write && s.tx.store.opts.Symlinks == FollowSymlinks
+		if _, lerr := s.locate(i, o, o.said(), follow); lerr != nil {
+			continue
+		}
+		if cerr := s.checkAll(); errors.Is(cerr, ErrConflict) {
+			return cerr
+		}
+	}
+	return err
+}
 
 // all looks at the ops that take something away first: the others mean the tree without it.
 func (s *scan) all(ctx context.Context) error {
@@ -80,7 +107,34 @@ func (s *scan) opError(i int, err error) error {
 		return err
 	}
 	o := &s.tx.ops[i]
+	if errors.Is(err, syscall.ENOTDIR) {
+		if err := s.clashAbove(i); err != nil {
+			return err
+		}
+	}
 	return &Error{Op: i, Path: o.said(), Err: pathError(o.Kind.String(), o.said(), err)}
+}
+
+// clashAbove finds the op that ends on a file above the path of op i: the two would not go together either if the
+// file were not there yet.
+func (s *scan) clashAbove(i int) error {
+	for _, p := range s.tx.ops[i].ends() {
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			j, ok := s.tx.byPath[dir]
+			if !ok {
+				continue
+			}
+			below, above := &want{op: i, said: p}, &want{op: j, said: dir}
+			switch s.tx.ops[j].Kind {
+			case manifest.Write, manifest.Symlink:
+				return s.clash(below, above, "cannot go together: a file cannot be the parent of a path")
+			case manifest.Remove, manifest.Rename:
+				return s.clash(below, above, belowTaken)
+			case manifest.Mkdir, manifest.Chmod, manifest.Tree:
+			}
+		}
+	}
+	return nil
 }
 
 // pathError puts the user's path to an error that the system caused; others are told by Error.
@@ -118,7 +172,7 @@ func (s *scan) locate(i int, o *op, p string, follow bool) (place, error) {
 	if err != nil {
 		return at, err
 	}
-	if follow {
+	if _, gone := s.vacated[at.path()]; follow && !gone { // a link that is renamed away leads nowhere
 		if at, err = s.res.follow(at); err != nil {
 			return at, err
 		}
@@ -138,10 +192,9 @@ func (s *scan) write(i int, o *op) error {
 	if err != nil {
 		return err
 	}
-	if s.takenAway(at) {
-		at.info = fsys.Info{}
-	}
+	at, gone := s.takenAway(at)
 	switch {
+	case gone:
 	case at.info.Kind == fsys.Folder:
 		return syscall.EISDIR
 	case at.info.Kind == fsys.Special:
@@ -156,11 +209,14 @@ func (s *scan) write(i int, o *op) error {
 	return s.put(&want{place: at, kind: wantFile, op: i, said: o.Path, content: c, mode: o.Mode, perm: o.perm})
 }
 
-// takenAway says that what is at a place is a folder that another op renames away. A file that is renamed away is
-// still there for the exchange.
-func (s *scan) takenAway(at place) bool {
-	_, ok := s.vacated[at.path()]
-	return ok && at.info.Kind == fsys.Folder
+// takenAway says that another op takes away what is at a place. A folder is forgotten then; a file is still there for
+// the exchange.
+func (s *scan) takenAway(at place) (place, bool) {
+	_, gone := s.vacated[at.path()]
+	if gone && at.info.Kind == fsys.Folder {
+		at.info = fsys.Info{}
+	}
+	return at, gone
 }
 
 // content finds the bytes of a write.
@@ -195,8 +251,22 @@ func (s *scan) remove(i int, o *op) error {
 	if !at.info.Exists() && !o.MissingOK {
 		return syscall.ENOENT
 	}
+	if at.info.Kind == fsys.Folder && !o.Recursive {
+		if err := s.mustBeEmpty(at); err != nil {
+			return err
+		}
+	}
 	s.vacated[at.path()] = i
 	return s.put(&want{place: at, kind: wantGone, op: i, said: o.Path, empty: !o.Recursive})
+}
+
+// mustBeEmpty refuses a folder that something is in.
+func (s *scan) mustBeEmpty(at place) error {
+	names, err := s.names(s.res.sub(at.folder, at.name, at.info))
+	if err == nil && len(names) > 0 {
+		err = syscall.ENOTEMPTY
+	}
+	return err
 }
 
 func (s *scan) rename(i int, o *op) error {
@@ -233,10 +303,8 @@ func (s *scan) mkdir(i int, o *op) error {
 	if err != nil {
 		return err
 	}
-	if s.takenAway(at) {
-		at.info = fsys.Info{}
-	}
-	if _, vacated := s.vacated[at.path()]; at.info.Exists() && at.info.Kind != fsys.Folder && !vacated {
+	at, gone := s.takenAway(at)
+	if at.info.Exists() && at.info.Kind != fsys.Folder && !gone {
 		return syscall.EEXIST
 	}
 	if at.info.Kind == fsys.Folder {
@@ -250,15 +318,13 @@ func (s *scan) symlink(i int, o *op) error {
 	if err != nil {
 		return err
 	}
-	if s.takenAway(at) {
-		at.info = fsys.Info{}
-	}
-	switch at.info.Kind {
-	case fsys.Folder:
+	at, gone := s.takenAway(at)
+	switch {
+	case gone:
+	case at.info.Kind == fsys.Folder:
 		return syscall.EISDIR
-	case fsys.Special:
+	case at.info.Kind == fsys.Special:
 		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
-	case fsys.Absent, fsys.File, fsys.Link:
 	}
 	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, target: o.Target})
 }
@@ -310,6 +376,7 @@ func (s *scan) put(w *want) error {
 		}
 	}
 	p := w.path()
+	w.full, s.order = p, nil
 	old := s.byPath[p]
 	switch {
 	case old == nil:
@@ -318,12 +385,12 @@ func (s *scan) put(w *want) error {
 		w.implied = w.implied && old.implied
 		s.byPath[p] = w
 	case old.kind == wantFolder && w.kind == wantFolder && w.implied:
-	case old.kind == wantGone && old.vacated && w.kind != wantGone && w.kind != wantMode,
+	case old.kind == wantGone && old.vacated && w.makes(),
 		old.kind == wantGone && (w.kind == wantLinked || w.kind == wantMoved):
-		w.vacated, w.movedAway = true, old.vacated && old.info.Kind == fsys.Folder
+		w.vacated, w.movedAway, w.empty = true, old.vacated && old.info.Kind == fsys.Folder, old.empty
 		s.byPath[p] = w
-	case w.kind == wantGone && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
-		old.vacated, old.movedAway = true, w.vacated && w.info.Kind == fsys.Folder
+	case w.kind == wantGone && !old.vacated && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
+		old.vacated, old.movedAway, old.empty = true, w.vacated && w.info.Kind == fsys.Folder, w.empty
 	case w.implied:
 		return s.clash(w.child, old, "cannot go together: a file cannot be the parent of a path")
 	case old.implied:
@@ -348,6 +415,8 @@ func (s *scan) putParents(w *want) error {
 	})
 }
 
+const belowTaken = "cannot go together: one is below what the other removes, renames or replaces"
+
 // clash is the error about two ops that cannot be in one transaction.
 func (s *scan) clash(a, b *want, why string) error {
 	if a.op < b.op {
@@ -358,20 +427,45 @@ func (s *scan) clash(a, b *want, why string) error {
 	return &Error{Op: a.op, Path: a.said, Err: err}
 }
 
-// checkClashes refuses ops below what another op takes away or replaces, and renames onto what stays.
+// checkClashes refuses ops below what another op takes away or replaces, and renames onto what stays. Of many errors it
+// returns that of the first op, so that it is the same one each time.
 func (s *scan) checkClashes() error {
+	var first *Error
 	for _, w := range s.byPath {
-		for f := w.folder; f.parent != nil; f = f.parent {
-			up := s.byPath[f.path]
-			if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
-				continue
-			}
-			if up.kind != wantSame && up.kind != wantMode && (up.kind != wantFolder || up.vacated) {
-				return s.clash(w, up, "cannot go together: one is below what the other removes, renames or replaces")
-			}
+		err := s.checkAbove(w)
+		if err == nil {
+			err = s.checkFree(w)
 		}
-		if err := s.checkFree(w); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: err}
+		if err == nil {
+			continue
+		}
+		var e *Error
+		if !errors.As(err, &e) {
+			e = &Error{Op: w.op, Path: w.said, Err: err}
+		}
+		if first == nil || e.Op < first.Op || e.Op == first.Op && e.Path < first.Path {
+			first = e
+		}
+	}
+	if first != nil {
+		return first
+	}
+	return nil
+}
+
+// checkAbove refuses a want below something that another op takes away, replaces or prunes. What a tree prunes depends
+// on what is there; the clash does not, so that a manifest does not become wrong by being applied.
+func (s *scan) checkAbove(w *want) error {
+	for f := w.folder; f != nil; f = f.parent {
+		if i, ok := s.prunes[f.path]; ok && i != w.op && w.kind != wantGone && !s.tx.ops[i].spares(w.path(), f.path) {
+			return s.clash(w, &want{op: i, said: s.tx.ops[i].Path}, "cannot go together: one is below what the other prunes; exclude it there")
+		}
+		up := s.byPath[f.path]
+		if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
+			continue
+		}
+		if up.kind != wantSame && up.kind != wantMode && (up.kind != wantFolder || up.vacated) {
+			return s.clash(w, up, belowTaken)
 		}
 	}
 	return nil

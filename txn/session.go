@@ -33,14 +33,14 @@ func openSession(ctx context.Context, root, state *fsys.Dir, w *waiter, create b
 	}
 	s := &session{env: recovery.Env{Root: root, State: state}, lock: lock, wait: w}
 	writeHolder(state)
-	if err := s.open(ctx, create); err != nil {
+	if err := s.open(create); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *session) open(ctx context.Context, create bool) error {
+func (s *session) open(create bool) error {
 	if err := stillThere(s.env.Root, s.env.State); err != nil {
 		return err
 	}
@@ -66,6 +66,9 @@ func (s *session) complete(ctx context.Context) error {
 		return nil
 	}
 	if err := s.lockRoot(ctx); err != nil {
+		return err
+	}
+	if err := checkUnmade(s.env.State); err != nil {
 		return err
 	}
 	if err := completeState(s.env.State); err != nil {
@@ -117,12 +120,13 @@ func (s *session) unmake() {
 	if i, err := s.env.State.Stat(formatFile); err != nil || i.Exists() {
 		return
 	}
-	for _, name := range []string{holderFile, viewFile, turnstileFile, ignoreFile, journalFile, journalFile + ".new", formatFile + ".new", ignoreFile + ".new", lockFile} {
+	for _, name := range []string{holderFile, viewFile, turnstileFile, ignoreFile, journalFile, journalFile + ".new", formatFile + ".new", ignoreFile + ".new"} {
 		_ = s.env.State.Unlink(name)
 	}
 	for _, name := range []string{recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
 		_ = s.env.State.Rmdir(name)
 	}
+	_ = s.env.State.Unlink(lockFile) // from now on others can lock a new one: what they make must not be taken away
 	unmakeState(s.env.Root, s.env.State)
 }
 
@@ -151,18 +155,9 @@ func stillThere(root, state *fsys.Dir) error {
 
 var errStateGone = errors.Wrapf(fs.ErrNotExist, "%s was deleted or replaced by another program", journal.StateFolder)
 
-func (s *session) openJournal() error {
-	i, err := s.env.State.Stat(journalFile)
-	switch {
-	case err != nil:
-		return recovery.PathError("stat", statePath(journalFile), err)
-	case i.Kind != fsys.File:
-		return journal.Unreadable(errors.Newf("%s is %s", statePath(journalFile), i.Kind))
-	case i.Nlink > 1:
-		return journal.Unreadable(errors.Newf("%s has a second hard link: the store was copied with its files linked", statePath(journalFile)))
-	}
-	s.env.DB, err = journal.Open(opener(s.env.State), journalFile)
-	return recovery.PathErrno("open", statePath(journalFile), bareErrno(err))
+func (s *session) openJournal() (err error) {
+	s.env.DB, err = openJournal(s.env.State, journal.Open)
+	return err
 }
 
 // recover ends what was left unfinished. It takes the view lock if a record has to be resumed, and keeps it.

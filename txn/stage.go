@@ -194,6 +194,14 @@ func (s *stage) find(w *want) *staged {
 	return st
 }
 
+// restart forgets what is staged. It stays in the stage folder, under numbers that are not used again.
+func (s *stage) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.staged = map[string]*staged{}
+	s.bytes.Store(0)
+}
+
 func (s *stage) keep(w *want, st *staged) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

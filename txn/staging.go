@@ -7,8 +7,6 @@ import (
 	"os"
 
 	"github.com/cockroachdb/errors"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/txcommit/txcommit/internal/fsys"
 )
 
@@ -119,26 +117,12 @@ func (s *stage) finish(w *want, st *staged) (err error) {
 const kickLimit = 100
 
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
-	g, group := errgroup.WithContext(ctx)
-	g.SetLimit(sc.tx.store.jobs())
-	for _, w := range files {
-		if group.Err() != nil {
-			break
+	return parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
+		if err := s.file(sc, files[i], len(files) <= kickLimit); err != nil {
+			return stageFailed(files[i], err)
 		}
-		g.Go(func() error {
-			if err := group.Err(); err != nil {
-				return err
-			}
-			if err := s.file(sc, w, len(files) <= kickLimit); err != nil {
-				return stageFailed(w, err)
-			}
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
+		return nil
+	})
 }
 
 func (s *stage) file(sc *scan, w *want, kick bool) error {
@@ -197,13 +181,23 @@ func copyContent(f *os.File, c *content) error {
 		return err
 	}
 	defer src.Close()
-	n, err := io.Copy(f, src)
+	_, err = io.Copy(f, src)
 	err = withoutName(f, err)
-	if err == nil && n != c.size() {
-		err = errSourceChanged
+	if err == nil {
+		err = checkSize(f, c.size())
 	}
 	if file, ok := src.(*os.File); ok && err == nil && c.sourced() {
 		err = c.unchanged(file)
+	}
+	return err
+}
+
+// checkSize compares what was copied with what was to be copied. The count of io.Copy does not tell: after an EIO of
+// copy_file_range(2) package os goes on with read and write, and forgets what it had copied before (Go 1.26).
+func checkSize(f *os.File, want int64) error {
+	i, err := fsys.StatFile(f)
+	if err == nil && i.Size != want {
+		err = errSourceChanged
 	}
 	return err
 }
@@ -228,7 +222,7 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, at string) error {
 			return err
 		}
 	}
-	if bits, ok := w.mode.Bits(); ok {
+	if bits, ok := w.mode.Bits(); ok && !(w.replacesFile() && bits == w.info.Mode) {
 		if err := fsys.ChmodFile(f, bits); err != nil {
 			return err
 		}
@@ -248,7 +242,7 @@ func keepAttributes(root *fsys.Dir, w *want, f *os.File) error {
 	}
 	if i.UID != w.info.UID || i.GID != w.info.GID {
 		if err := fsys.ChownFile(f, w.info.UID, w.info.GID); err != nil {
-			return err
+			return errors.Wrapf(err, "its owner %d:%d cannot be kept", w.info.UID, w.info.GID)
 		}
 	}
 	attrs, err := root.Xattrs(w.path())
@@ -257,8 +251,11 @@ func keepAttributes(root *fsys.Dir, w *want, f *os.File) error {
 	}
 	for _, x := range attrs {
 		if err := fsys.SetXattr(f, x); err != nil {
-			return err
+			return errors.Wrapf(err, "its attribute %s cannot be kept", x.Name)
 		}
+	}
+	if i.Mode == w.info.Mode && i.UID == w.info.UID && i.GID == w.info.GID && len(attrs) == 0 {
+		return nil
 	}
 	return fsys.ChmodFile(f, w.info.Mode)
 }

@@ -155,6 +155,11 @@ func completeState(state *fsys.Dir) error {
 	if err := makeJournal(state, nil); err != nil {
 		return err
 	}
+	return writeFormat(state)
+}
+
+// writeFormat makes the state folder a store.
+func writeFormat(state *fsys.Dir) error {
 	b, err := json.Marshal(format{Version: formatVersion, Store: uuid.NewString()})
 	if err != nil {
 		return err

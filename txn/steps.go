@@ -21,6 +21,11 @@ type step struct {
 	mark uint8 // of the sort
 }
 
+// renames says that the step brings something from another name.
+func (s *step) renames() bool {
+	return s.kind == journal.Move || s.kind == journal.Install && s.want.kind == wantLinked
+}
+
 // class is the order of the steps as far as nothing else decides: new content and folders first, so that a name that
 // is only replaced never misses; what goes, goes last; modes of folders at the very end, since they may lock us out.
 func (s *step) class() int {
@@ -69,11 +74,15 @@ func (s *scan) steps() ([]*step, error) {
 
 // sorted returns the wants by path: a folder before what is in it.
 func (s *scan) sorted() []*want {
+	if s.order != nil {
+		return s.order
+	}
 	wants := make([]*want, 0, len(s.byPath))
 	for _, w := range s.byPath {
 		wants = append(wants, w)
 	}
 	slices.SortFunc(wants, func(a, b *want) int { return strings.Compare(a.path(), b.path()) })
+	s.order = wants
 	return wants
 }
 

@@ -27,6 +27,7 @@ type Store struct {
 
 	mu        sync.Mutex
 	closed    bool
+	users     int // the Store itself until Close, open transactions, running commits and views
 	open      map[*Tx]bool
 	recovered []Recovery
 	viewers   map[string]int // open views by goroutine
@@ -35,7 +36,7 @@ type Store struct {
 // Open opens the store of a root, an existing directory. If a crash has left a transaction unfinished, Open ends it
 // first; see Recovered. It creates nothing: the state folder appears with the first commit.
 func Open(ctx context.Context, root string, opts *Options) (*Store, error) {
-	s := &Store{path: root, queue: make(chan struct{}, 1), open: map[*Tx]bool{}, viewers: map[string]int{}}
+	s := &Store{path: root, users: 1, queue: make(chan struct{}, 1), open: map[*Tx]bool{}, viewers: map[string]int{}}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -92,6 +93,9 @@ func (s *Store) refusePending(ctx context.Context) error {
 // recover ends what a crash has left, if there is a store.
 func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 	var rep recovery.Report
+	if _, err := s.sweepUnmade(ctx); err != nil {
+		return rep, err
+	}
 	err := s.locked(ctx, func(ses *session) (err error) {
 		rep, err = ses.recover(ctx)
 		return err
@@ -146,7 +150,8 @@ func (s *Store) leave() { <-s.queue }
 // Recovered lists the transactions that Open found unfinished, and what became of them.
 func (s *Store) Recovered() []Recovery { return s.recovered }
 
-// Close rolls back the transactions that are still open and releases the store. It waits for nothing else.
+// Close rolls back the transactions that are still open and releases the store. It waits for nothing else: a commit or
+// a view that is running ends as it would have, and what it needs is released then.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -163,8 +168,27 @@ func (s *Store) Close() error {
 			errs = append(errs, err)
 		}
 	}
-	errs = append(errs, s.files.Close(), s.root.Close())
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.drop())...)
+}
+
+// hold keeps the handles of the store open, also when it is closed meanwhile, until drop. The caller has s.mu.
+func (s *Store) hold() error {
+	if s.closed {
+		return ErrClosed
+	}
+	s.users++
+	return nil
+}
+
+// drop lets go of the handles. The last user closes them: a number that is closed under a running commit could be that
+// of another folder by the next call.
+func (s *Store) drop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users > 0 {
+		return nil
+	}
+	return errors.Join(s.files.Close(), s.root.Close())
 }
 
 // Begin starts a transaction. Commit or Rollback must follow.
@@ -179,8 +203,8 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	tx := &Tx{store: s, id: id, byPath: map[string]int{}, compared: map[string]compared{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
+	if err := s.hold(); err != nil {
+		return nil, err
 	}
 	s.open[tx] = true
 	return tx, nil
@@ -195,6 +219,9 @@ func (s *Store) forget(tx *Tx) {
 // Update runs fn in a transaction: it commits if fn returns nil, and rolls back if fn returns an error or panics. No
 // lock is held while fn runs. Called inside View it is ErrBusy at once.
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	if s.viewing() {
+		return errViewing()
+	}
 	tx, err := s.Begin(ctx)
 	if err != nil {
 		return err

@@ -29,10 +29,6 @@ func (tx *Tx) Create(path string, perm fs.FileMode, conds ...Cond) (io.WriteClos
 	if err != nil {
 		return nil, err
 	}
-	tx.mu.Lock()
-	s.n = len(tx.streams)
-	tx.streams = append(tx.streams, s)
-	tx.mu.Unlock()
 	return s, nil
 }
 

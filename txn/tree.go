@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"io/fs"
 	"slices"
 	"syscall"
 
@@ -26,16 +27,22 @@ func (s *scan) tree(i int, o *op) error {
 	}
 	t := &treeScan{s, i, o, l}
 	if o.Path == "." {
+		t.prunesBelow(".")
 		return t.entries(l.top, s.res.root)
 	}
 	at, err := s.locate(i, o, o.Path, true)
 	if err != nil {
 		return err
 	}
-	if s.takenAway(at) {
-		at.info = fsys.Info{}
-	}
+	at, _ = s.takenAway(at)
+	t.prunesBelow(at.path())
 	return t.folder(l.top, at)
+}
+
+func (t *treeScan) prunesBelow(path string) {
+	if t.o.Prune {
+		t.prunes[path] = t.i
+	}
 }
 
 // said is the path of an entry as the user would write it.
@@ -79,13 +86,16 @@ func (t *treeScan) folder(n *node, at place) error {
 
 // replaceable refuses to change the kind of an entry without prune.
 func (t *treeScan) replaceable(n *node, at place) error {
+	_, gone := t.takenAway(at)
 	switch {
-	case !at.info.Exists(), t.o.Prune && at.info.Kind != fsys.Special:
+	case gone, !at.info.Exists(), t.o.Prune && at.info.Kind != fsys.Special:
 		return nil
 	case at.info.Kind == fsys.Special:
 		return t.fail(n, errors.New("is a special file (FIFO, socket or device)"))
 	case n.info.Kind == fsys.Folder:
 		return t.fail(n, errors.Wrapf(syscall.ENOTDIR, "the source has a directory here, the tree %s; use prune to replace it", at.info.Kind))
+	case n.info.Kind != at.info.Kind:
+		return t.fail(n, errors.Wrapf(fs.ErrExist, "the source has %s here, the tree %s; use prune to replace it", n.info.Kind, at.info.Kind))
 	}
 	return nil
 }
@@ -101,9 +111,7 @@ func (t *treeScan) entries(n *node, f *folder) error {
 		if err != nil {
 			return t.fail(sub, err)
 		}
-		if t.takenAway(at) {
-			at.info = fsys.Info{}
-		}
+		at, _ = t.takenAway(at)
 		if err := t.entry(sub, at); err != nil {
 			return err
 		}
@@ -145,11 +153,7 @@ func (t *treeScan) entry(n *node, at place) error {
 
 // prune wants everything gone from f that the source does not have.
 func (t *treeScan) prune(n *node, f *folder) error {
-	d, err := t.res.handle(f)
-	if err != nil {
-		return t.fail(n, err)
-	}
-	names, err := d.Names()
+	names, err := t.names(f)
 	if err != nil {
 		return t.fail(n, err)
 	}
@@ -200,7 +204,7 @@ func (t *treeScan) pruned(f *folder, name, rel string) (gone []*want, whole bool
 		return nil, false, errors.Newf("%s is the source itself, which prune would remove", at.path())
 	}
 	sub := t.res.sub(f, name, i)
-	names, err := t.names(sub)
+	names, err := t.prunable(sub)
 	if err != nil {
 		return nil, false, err
 	}
@@ -218,12 +222,17 @@ func (t *treeScan) pruned(f *folder, name, rel string) (gone []*want, whole bool
 	return gone, whole, nil
 }
 
-func (t *treeScan) names(f *folder) ([]string, error) {
-	d, err := t.res.handle(f)
+func (s *scan) names(f *folder) ([]string, error) {
+	d, err := s.res.handle(f)
 	if err != nil {
 		return nil, err
 	}
-	names, err := d.Names()
+	return d.Names()
+}
+
+// prunable lists what is in a folder, but of a store only that it is one.
+func (t *treeScan) prunable(f *folder) ([]string, error) {
+	names, err := t.names(f)
 	if err == nil && slices.Contains(names, journal.StateFolder) {
 		return []string{journal.StateFolder}, nil // a store: nothing in it is pruned
 	}

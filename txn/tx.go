@@ -178,6 +178,10 @@ func (tx *Tx) add(o op, conds []Cond) error {
 		return err
 	}
 	tx.ops = append(tx.ops, o)
+	if s := o.content; s != nil {
+		s.n = len(tx.streams)
+		tx.streams = append(tx.streams, s)
+	}
 	return nil
 }
 
@@ -193,10 +197,22 @@ func (tx *Tx) claim(i int, o *op) error {
 	return nil
 }
 
-// clash says whether op j and o may not both end on p. The old name of a rename may get something new.
+// clash says whether op j and o may not both end on p.
 func (tx *Tx) clash(j int, o *op, p string) bool {
-	leaves := func(x *op) bool { return x.Kind == manifest.Rename && x.From == p }
-	return leaves(&tx.ops[j]) == leaves(o)
+	return !tx.ops[j].frees(o, p) && !o.frees(&tx.ops[j], p)
+}
+
+// frees says that o takes away what is at p, and by may put something there: anything new at the old name of a rename,
+// and only the new name of a rename where something is removed.
+func (o *op) frees(by *op, p string) bool {
+	switch o.Kind {
+	case manifest.Rename:
+		return o.From == p && by.From != p && by.Kind != manifest.Remove && by.Kind != manifest.Chmod
+	case manifest.Remove:
+		return by.Kind == manifest.Rename && by.To == p
+	case manifest.Write, manifest.Mkdir, manifest.Symlink, manifest.Chmod, manifest.Tree:
+	}
+	return false
 }
 
 // clean validates the op's paths and puts the conditions into it.
@@ -225,19 +241,14 @@ func (o *op) clean(conds []Cond) (err error) {
 			o.perm = 0o777
 		}
 	}
+	if o.Schema != "" { // better no commit than one that was not validated
+		return errors.Wrap(ErrUnsupported, `"schema" is not supported by this version`)
+	}
 	if o.Kind == manifest.Tree {
 		return o.checkGlobs()
 	}
 	return nil
 }
-
-// invalid is an error that matches fs.ErrInvalid without saying so twice.
-type invalid struct{ error }
-
-func (e invalid) Unwrap() []error { return []error{e.error, fs.ErrInvalid} }
-
-// invalidf makes an error that matches fs.ErrInvalid: the op is wrong whatever the tree holds.
-func invalidf(format string, args ...any) error { return invalid{errors.Newf(format, args...)} }
 
 // said is the path that the user has written.
 func (o *op) said() string {
@@ -272,7 +283,7 @@ func (tx *Tx) Rollback() error {
 	}
 	tx.done = true
 	tx.store.forget(tx)
-	return tx.release()
+	return errors.Join(tx.release(), tx.store.drop())
 }
 
 // Plan tells what Commit would do now. It changes nothing and creates nothing.

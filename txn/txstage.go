@@ -201,8 +201,11 @@ func (tx *Tx) planOnly(ctx context.Context) (*Plan, error) {
 	if err := errors.Join(sc.checkAll(), sc.checkContents()); err != nil {
 		return nil, err
 	}
-	if _, err := sc.steps(); err != nil {
+	steps, err := sc.steps()
+	if err != nil {
 		return nil, err
 	}
-	return sc.plan(), nil
+	p := sc.plan()
+	p.effective = len(steps) > 0
+	return p, nil
 }

@@ -17,28 +17,56 @@ import (
 // View runs fn while no transaction can become half visible: fn sees all of a transaction or none, also when a writer
 // died half-way (then View recovers first). Any number of views run at once; a commit waits for them before its commit
 // point, at most for its lock timeout. fsys shows the tree without the state folder, and must not be used after fn.
+//
+// A View inside fn, on its goroutine, shares the outer one. Waiting in fn for another goroutine's View or commit of the
+// store is a deadlock, which their lock timeout ends.
 func (s *Store) View(ctx context.Context, fn func(fsys fs.FS) error) error {
-	me := goroutine()
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return ErrClosed
-	}
-	s.viewers[me]++
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.viewers[me]--; s.viewers[me] == 0 {
-			delete(s.viewers, me)
-		}
-	}()
-	release, err := s.takeView(ctx)
+	leave, nested, err := s.enterView()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer leave()
+	if !nested {
+		release, err := s.takeView(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	return fn(treeFS{s.files.FS()})
+}
+
+// enterView notes that the calling goroutine has a view, and says whether it had one already: taking the lock again
+// would wait behind a commit that waits for the first one.
+func (s *Store) enterView() (leave func(), nested bool, err error) {
+	me := goroutine()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.hold(); err != nil {
+		return nil, false, err
+	}
+	nested = s.viewers[me] > 0
+	s.viewers[me]++
+	return func() {
+		s.mu.Lock()
+		if s.viewers[me]--; s.viewers[me] == 0 {
+			delete(s.viewers, me)
+		}
+		s.mu.Unlock()
+		_ = s.drop()
+	}, nested, nil
+}
+
+// viewing says whether the calling goroutine has a view, for which a commit of its own would wait in vain.
+func (s *Store) viewing() bool {
+	me := goroutine()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.viewers[me] > 0
+}
+
+func errViewing() error {
+	return &busyError{"busy: a commit inside View would wait for that view to end"}
 }
 
 // takeView takes the view lock on a tree that shows no half of a transaction.

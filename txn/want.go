@@ -23,6 +23,7 @@ const (
 // have different paths.
 type want struct {
 	place
+	full string // its path, once it is put: it is asked for again and again
 	kind wantKind
 	op   int    // index of the op that asks for it
 	said string // the user's path, for messages
@@ -33,11 +34,10 @@ type want struct {
 	perm    uint32        // what open(2) or mkdir(2) would be asked for
 	mtime   int64         // of the content, if not 0
 	from    place         // wantLinked, wantMoved
-	expect  manifest.Expect
-	empty   bool  // a folder that is removed must be empty
-	replace bool  // wantLinked over something
-	implied bool  // a missing parent of somebody's path
-	child   *want // whose parent is implied
+	empty   bool          // a folder that is removed must be empty
+	replace bool          // wantLinked over something
+	implied bool          // a missing parent of somebody's path
+	child   *want         // whose parent is implied
 	// vacated says that what is there now is renamed or removed by another op.
 	vacated bool
 	// movedAway says that what is there now is a folder that another op renames.
@@ -48,6 +48,13 @@ type want struct {
 	step *step
 	// inside is the new folder that this one is staged in; nil where it is a step of its own.
 	inside *want
+}
+
+func (w *want) path() string {
+	if w.full != "" {
+		return w.full
+	}
+	return w.place.path()
 }
 
 // counted says that the want is of a file or a link, which the results count.
@@ -77,8 +84,10 @@ func (w *want) replacesFile() bool {
 	return w.kind == wantFile && w.info.Kind == fsys.File && !w.vacated
 }
 
-// ends says that what was at the path is not there any more, so that nothing can be done below it.
-func (w *want) ends() bool { return w.kind != wantSame && w.kind != wantMode && w.kind != wantFolder }
+// endsFolder says that there is a folder at the path that goes, with all that is in it.
+func (w *want) endsFolder() bool {
+	return w.info.Kind == fsys.Folder && !w.movedAway && (w.kind == wantGone || w.makes() && w.kind != wantFolder)
+}
 
 // opName names the op for messages.
 func (w *want) opName(ops []op) string { return ops[w.op].Kind.String() }

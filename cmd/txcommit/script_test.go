@@ -12,7 +12,21 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"txcommit": main})
+	testscript.Main(cleaning{m}, map[string]func(){"txcommit": main})
+}
+
+// cleaning runs the tests, and then what they have left to do at the end of all.
+type cleaning struct{ *testing.M }
+
+var atEnd []func()
+
+func (c cleaning) Run() int {
+	defer func() {
+		for _, f := range atEnd {
+			f()
+		}
+	}()
+	return c.M.Run()
 }
 
 // TestScript runs the command as its users do: one script for each command, with text, JSON, errors and exit codes.

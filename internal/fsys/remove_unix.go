@@ -59,7 +59,7 @@ func (d *Dir) empty(name string, i, top Info) error {
 		_ = d.Chmod(name, i.ID, i.Mode|0o700) // the removals below say whether it mattered
 	}
 	names, err := sub.Names()
-	if err != nil {
+	if err != nil && err != unix.ENOENT { // ENOENT: another one has removed it while we hold it
 		return err
 	}
 	for _, n := range names {

@@ -6,14 +6,6 @@
 //
 // # Use
 //
-// The filter must be installed by the process that becomes the target, so Run
-// re-executes the test binary and Main, first thing in TestMain, does the rest:
-//
-//	func TestMain(m *testing.M) {
-//		supervise.Main()
-//		os.Exit(m.Run())
-//	}
-//
 //	for n := 1; ; n++ {
 //		res, err := supervise.Run(supervise.Fault{At: n, Kill: true}, supervise.Options{}, bin, "apply")
 //		// recover and check the tree
@@ -22,9 +14,11 @@
 //		}
 //	}
 //
-// No privilege is needed (no_new_privs is set, so the target's set-user-ID
-// programs lose theirs), and no cgo. Supervised programs cannot call Run
-// themselves: Linux allows one listener per process.
+// The filter is put on a thread of the calling process that does nothing but
+// start the target, which inherits it, and ends. No privilege is needed
+// (no_new_privs is set, so the target's set-user-ID programs lose theirs), and no
+// cgo. Supervised programs cannot call Run themselves: Linux allows one listener
+// per process.
 //
 // # What is counted
 //
@@ -67,7 +61,7 @@
 //
 // # Files
 //
-// syscalls (the table), filter (table to BPF), child (the re-executed side),
+// syscalls (the table), filter (table to BPF), starter (the thread that forks),
 // run (Run and the start of the child), target (the child until it is reaped),
 // loop (counting and faults), inspect (descriptors and paths of the target).
 package supervise

@@ -39,23 +39,55 @@ type supervisor struct {
 	target   *target
 	fault    Fault
 	options  Options
-	listener int
+	starter  *starter
 	deadline time.Time // the target was killed long enough ago to give up
 	res      *Result
+
+	probing bool       // the starter's own calls are what counts
+	early   []*request // of the target, received before its process id was known
+}
+
+// awaitStart serves the starter until it is done, and returns what came of it.
+// The target's first calls wait meanwhile: who it is is not known yet.
+func (s *supervisor) awaitStart() error {
+	// Switch between target and supervisor without a detour over another CPU.
+	// Linux 6.6; a matter of speed, so an error does not matter.
+	_ = unix.IoctlSetInt(s.starter.listener, unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
+	for {
+		req, err := s.next(true)
+		switch {
+		case err != nil:
+			return err
+		case req == nil:
+			<-s.starter.done
+			return s.starter.err
+		case s.probing:
+			s.serve(req)
+		case int(req.pid) == s.starter.tid || !s.countable(req):
+			s.resume(req)
+		default:
+			s.early = append(s.early, req)
+		}
+	}
+}
+
+// countable reports whether a request counts. A child whose exec fails says so
+// through a pipe, which does not.
+func (s *supervisor) countable(req *request) bool {
+	return s.options.counts(thread(req.pid), watchedByNr()[uint32(req.data.nr)], req.data.args)
 }
 
 // loop serves requests until no process has the filter any more.
 func (s *supervisor) loop() error {
-	// Switch between target and supervisor without a detour over another CPU.
-	// Linux 6.6; a matter of speed, so an error does not matter.
-	_ = unix.IoctlSetInt(s.listener, unix.SECCOMP_IOCTL_NOTIF_SET_FLAGS, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)
 	for {
-		req, err := s.next()
+		req, err := s.nextOfTarget()
 		switch {
 		case err == io.EOF:
 			return nil
 		case err != nil:
 			return err
+		case int(req.pid) == s.starter.tid: // on its way out
+			s.resume(req)
 		case s.target.isDying():
 			kill(req)
 		default:
@@ -73,13 +105,30 @@ func kill(req *request) {
 	}
 }
 
+// nextOfTarget is next for the time after the start.
+func (s *supervisor) nextOfTarget() (*request, error) {
+	if len(s.early) > 0 {
+		req := s.early[0]
+		s.early = s.early[1:]
+		return req, nil
+	}
+	return s.next(false)
+}
+
 // next returns the next request, or io.EOF after the end of the last process.
-func (s *supervisor) next() (*request, error) {
-	pfd := []unix.PollFd{{Fd: int32(s.listener), Events: unix.POLLIN}}
+// With starting it returns nil when the starter is done.
+func (s *supervisor) next(starting bool) (*request, error) {
+	pfd := []unix.PollFd{
+		{Fd: int32(s.starter.listener), Events: unix.POLLIN},
+		{Fd: int32(s.starter.ready), Events: unix.POLLIN},
+	}
+	if !starting {
+		pfd = pfd[:1]
+	}
 	for {
 		left := time.Until(s.deadline)
 		if left <= 0 {
-			return nil, fmt.Errorf("supervise: descendants of %s survive its kill", s.target.cmd.Args[0])
+			return nil, fmt.Errorf("supervise: descendants of %s survive its kill", s.target.name())
 		}
 		n, err := unix.Poll(pfd, int(left.Milliseconds())+1)
 		switch {
@@ -87,11 +136,13 @@ func (s *supervisor) next() (*request, error) {
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("supervise: poll listener: %w", err)
+		case starting && pfd[1].Revents != 0:
+			return nil, nil
 		case pfd[0].Revents&unix.POLLIN == 0: // POLLHUP
 			return nil, io.EOF
 		}
 		var req request
-		err = receive(s.listener, &req)
+		err = receive(s.starter.listener, &req)
 		switch err {
 		case nil:
 			return &req, nil
@@ -120,8 +171,20 @@ func (s *supervisor) serve(req *request) {
 	case s.fault.covers(call.N):
 		s.refuse(req, s.fault.Errno)
 	default:
-		s.resume(req)
+		s.settle(req, call)
 	}
+}
+
+// settle lets a call that the fault does not strike go on, unless it is one
+// that fails on every run.
+func (s *supervisor) settle(req *request, call Call) {
+	if s.fault.Refuse != nil {
+		if errno := s.fault.Refuse(call); errno != 0 {
+			s.refuse(req, errno)
+			return
+		}
+	}
+	s.resume(req)
 }
 
 // count returns the call with its number, or false if it does not count.
@@ -170,7 +233,7 @@ func (s *supervisor) refuse(req *request, errno syscall.Errno) {
 
 // answer ignores the only possible error, ENOENT: the thread died meanwhile.
 func (s *supervisor) answer(r response) {
-	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(s.listener), unix.SECCOMP_IOCTL_NOTIF_SEND,
+	_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(s.starter.listener), unix.SECCOMP_IOCTL_NOTIF_SEND,
 		uintptr(unsafe.Pointer(&r)))
 }
 

@@ -15,16 +15,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported returns nil if Run works here. It finds out by using it: a child
-// has one call refused and another let go. The answer is computed once.
+// Supported returns nil if Run works here. It finds out by using it: a thread of
+// this process has one call refused and another let go. The answer is computed
+// once.
 func Supported() error { return supported() }
 
+// probeErrno is an errno that no fsync returns by itself.
+const probeErrno = unix.EOWNERDEAD
+
 var supported = sync.OnceValue(func() error {
-	res, err := run(Fault{At: 1, Errno: probeErrno}, Options{}, modeProbe, "probe", nil)
-	if err == nil && (res.ExitCode != 0 || res.Calls != 2) {
-		err = fmt.Errorf("supervise: probe saw %d calls and exited with %d", res.Calls, res.ExitCode)
+	var refused, executed error
+	st, err := startWith(filter(watchedCalls(), false), func() error {
+		refused, executed = unix.Fsync(-1), unix.Fsync(-1)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("supervise: install filter: %w", err)
 	}
-	return err
+	defer st.close()
+	var res Result
+	s := supervisor{
+		target: &target{cmd: &exec.Cmd{Args: []string{"probe"}}}, fault: Fault{At: 1, Errno: probeErrno}, starter: st, probing: true,
+		deadline: time.Now().Add(defaultTimeout), res: &res,
+	}
+	if err := errors.Join(s.awaitStart(), s.loop()); err != nil {
+		return err
+	}
+	if refused != probeErrno || executed != unix.EBADF {
+		return fmt.Errorf("supervise: probe: calls returned %v and %v", refused, executed)
+	}
+	return nil
 })
 
 // Run runs argv under supervision and waits until the target and all its
@@ -51,38 +71,36 @@ func Run(f Fault, o Options, argv ...string) (Result, error) {
 		}
 		path = found
 	}
-	mode := modeRun
-	if o.All {
-		mode = modeAllOpens
-	}
-	return run(f, o, mode, path, argv)
+	return run(f, o, path, argv)
 }
 
 // run starts one child and sees it to its end.
-func run(f Fault, o Options, mode, path string, argv []string) (res Result, err error) {
-	if !mainCalled {
-		return res, errors.New("supervise: Main is not called in TestMain")
-	}
-	t, err := start(o, mode, path, argv)
+func run(f Fault, o Options, path string, argv []string) (res Result, err error) {
+	t, err := prepare(o, path, argv)
 	if err != nil {
 		return res, err
 	}
+	st, err := startWith(filter(watchedCalls(), o.All), t.start)
+	if err != nil {
+		t.closeFiles()
+		return res, fmt.Errorf("supervise: install filter: %w", err)
+	}
+	defer st.close()
+	s := supervisor{
+		target: t, fault: f, options: o, starter: st,
+		deadline: time.Now().Add(o.timeout() + grace), res: &res,
+	}
+	if err := s.awaitStart(); err != nil {
+		_ = s.loop() // until the thread is gone
+		t.closeFiles()
+		return res, err
+	}
 	defer t.close()
-	deadline := time.Now().Add(o.timeout() + grace)
 	timer := time.AfterFunc(o.timeout(), t.expire)
 	defer timer.Stop()
 
-	listener, err := t.receiveListener(path)
-	if err != nil {
-		return res, t.verdict(err, o.timeout())
-	}
-	defer unix.Close(listener)
-	s := supervisor{target: t, fault: f, options: o, listener: listener, deadline: deadline, res: &res}
 	err = s.loop()
 	t.finish()
-	if err == nil {
-		err = t.execError(path)
-	}
 	t.report(&res)
 	return res, t.verdict(err, o.timeout())
 }
@@ -90,32 +108,15 @@ func run(f Fault, o Options, mode, path string, argv []string) (res Result, err 
 // grace is how long processes may take to die after the timeout.
 const grace = 2 * time.Second
 
-// start starts the child in a process group of its own.
-func start(o Options, mode, path string, argv []string) (t *target, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("socketpair", err)
-	}
-	theirs := os.NewFile(uintptr(pair[1]), "supervise socket")
-	defer theirs.Close()
-	t = &target{socket: pair[0], waited: make(chan struct{})}
+// prepare makes everything that the child needs but itself.
+func prepare(o Options, path string, argv []string) (t *target, err error) {
+	t = &target{waited: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			t.closeFiles()
 		}
 	}()
-	env := o.Env
-	if env == nil {
-		env = os.Environ()
-	}
-	t.cmd = &exec.Cmd{
-		Path:        "/proc/self/exe",
-		Args:        append([]string{path}, argv...),
-		Dir:         o.Dir,
-		Env:         append(env[:len(env):len(env)], modeEnv+"="+mode),
-		ExtraFiles:  []*os.File{theirs},
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
-	}
+	t.cmd = &exec.Cmd{Path: path, Args: argv, Dir: o.Dir, Env: o.Env, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
 	if t.stdout, err = t.memoryFile("stdout", nil); err != nil {
 		return nil, err
 	}
@@ -128,8 +129,14 @@ func start(o Options, mode, path string, argv []string) (t *target, err error) {
 			return nil, err
 		}
 	}
+	return t, nil
+}
+
+// start starts the child in a process group of its own. It runs on the thread
+// whose filter the child inherits.
+func (t *target) start() error {
 	if err := t.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	go func() {
 		// The exit status is in cmd.ProcessState, and nothing else can fail:
@@ -137,7 +144,7 @@ func start(o Options, mode, path string, argv []string) (t *target, err error) {
 		_ = t.cmd.Wait()
 		close(t.waited)
 	}()
-	return t, nil
+	return nil
 }
 
 // memoryFile returns a new file in memory, positioned at its start.

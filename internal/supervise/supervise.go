@@ -33,6 +33,10 @@ type Fault struct {
 	// be. The call then goes on, unless the signal is fatal. When a handler
 	// sees the signal is up to the target's scheduler.
 	Signal syscall.Signal
+	// Refuse, if set, is asked about every counted call. If it returns an errno,
+	// the call returns that instead of being executed. It sees neither FD nor
+	// Path, and does not affect the count; what happens at At comes first.
+	Refuse func(Call) syscall.Errno
 	// Match, if set, limits counting to the calls for which it returns true.
 	// It sees FD and Path, and in N the number the call would get.
 	Match func(Call) bool

@@ -8,9 +8,6 @@ import (
 	"runtime"
 )
 
-// Main does nothing here.
-func Main() {}
-
 // Supported returns an error that wraps errors.ErrUnsupported.
 func Supported() error {
 	return fmt.Errorf("supervise on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)

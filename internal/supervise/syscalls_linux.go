@@ -81,8 +81,7 @@ func watchedCalls() []watched {
 	return append(commonCalls[:len(commonCalls):len(commonCalls)], legacyCalls...)
 }
 
-// watchedByNr returns the table as a map. It is built on first use, to keep the
-// start of the re-executed test binary short.
+// watchedByNr returns the table as a map.
 var watchedByNr = sync.OnceValue(func() map[uint32]watched {
 	byNr := make(map[uint32]watched)
 	for _, w := range watchedCalls() {

@@ -21,7 +21,6 @@ import (
 // nobody has to wait for a descendant that keeps a pipe open.
 type target struct {
 	cmd            *exec.Cmd
-	socket         int // our end; the child's end dies with its exec
 	stdout, stderr *os.File
 	files          []*os.File // everything to close
 	waited         chan struct{}
@@ -30,56 +29,6 @@ type target struct {
 	over    bool       // close was called: the group's id may mean others now
 	dying   bool       // the group was killed
 	expired bool       // by the timeout
-}
-
-// receiveListener waits until the child has installed its filter.
-func (t *target) receiveListener(path string) (int, error) {
-	msg, oob := make([]byte, 64), make([]byte, unix.CmsgSpace(4))
-	n, oobn, err := t.receive(msg, oob, unix.MSG_CMSG_CLOEXEC)
-	if err != nil {
-		return -1, os.NewSyscallError("recvmsg", err)
-	}
-	if fd := oneFD(oob[:oobn]); fd >= 0 {
-		return fd, nil
-	}
-	if err := givenUp(msg[:n], path); err != nil {
-		return -1, err
-	}
-	t.finish()
-	return -1, fmt.Errorf("supervise: child ended early: %v: %s", t.cmd.ProcessState, contents(t.stderr))
-}
-
-// execError returns why the child could not become the target, or nil. The child
-// must have ended: what it had to say is in the socket then.
-func (t *target) execError(path string) error {
-	msg := make([]byte, 64)
-	n, _, err := t.receive(msg, nil, unix.MSG_DONTWAIT)
-	if err != nil {
-		return nil // EAGAIN: a fork elsewhere in this process still has a copy of the child's end
-	}
-	return givenUp(msg[:n], path)
-}
-
-func (t *target) receive(msg, oob []byte, flags int) (n, oobn int, err error) {
-	for {
-		n, oobn, _, _, err = unix.Recvmsg(t.socket, msg, oob, flags)
-		if err != unix.EINTR {
-			return n, oobn, err
-		}
-	}
-}
-
-// oneFD returns the descriptor in a control message, or -1.
-func oneFD(oob []byte) int {
-	msgs, err := unix.ParseSocketControlMessage(oob)
-	if err != nil || len(msgs) == 0 {
-		return -1
-	}
-	fds, err := unix.ParseUnixRights(&msgs[0])
-	if err != nil || len(fds) == 0 {
-		return -1
-	}
-	return fds[0]
 }
 
 // signal sends sig to the target's process group, if that still exists.
@@ -129,7 +78,6 @@ func (t *target) close() {
 }
 
 func (t *target) closeFiles() {
-	unix.Close(t.socket)
 	for _, f := range t.files {
 		f.Close()
 	}
@@ -142,8 +90,11 @@ func (t *target) verdict(err error, timeout time.Duration) error {
 	if !t.expired {
 		return err
 	}
-	return fmt.Errorf("supervise: %s: still running after %v: %w", t.cmd.Args[0], timeout, context.DeadlineExceeded)
+	return fmt.Errorf("supervise: %s: still running after %v: %w", t.name(), timeout, context.DeadlineExceeded)
 }
+
+// name is the target's name for messages.
+func (t *target) name() string { return t.cmd.Args[0] }
 
 // report fills in how the target ended and what it printed.
 func (t *target) report(res *Result) {

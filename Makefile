@@ -1,0 +1,26 @@
+# What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
+
+.PHONY: check ci test race lint fuzz cover
+
+check:
+	.ci/run format modules vet lint readme
+	go test -short ./...
+
+ci:
+	.ci/run
+
+test:
+	go test ./...
+
+race:
+	.ci/run race
+
+lint:
+	.ci/run format vet lint
+
+fuzz:
+	.ci/run fuzz
+
+cover:
+	go test -short -coverpkg=./... -coverprofile=cover.out ./...
+	go tool cover -func=cover.out | tail -1

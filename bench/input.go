@@ -1,0 +1,133 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// input is what a round wants to be in place: the same content for all systems.
+type input struct {
+	dir      string   // the folder that holds the new content
+	at       string   // where it is to come, relative to a system's folder: "." or a folder that is a whole tree
+	files    []string // relative to dir; in a tree those that a round may change
+	data     [][]byte // the content of files, where it is small enough to be held in memory
+	manifest string   // with one op a file; none for a tree
+}
+
+// tree says that what is to come is a folder, of whose content only dir knows.
+func (in *input) tree() bool { return in.manifest == "" }
+
+const (
+	maxFolders = 50
+	blockSize  = 4 << 10
+)
+
+// newInput names n files over at most 50 folders, and writes their manifest.
+func newInput(dir string, n int) (*input, error) {
+	in := &input{dir: filepath.Join(dir, "new"), at: ".", manifest: filepath.Join(dir, "manifest.json")}
+	folders := min(n, maxFolders)
+	for i := range folders {
+		if err := os.MkdirAll(filepath.Join(in.dir, folder(i)), 0o777); err != nil {
+			return nil, err
+		}
+	}
+	type op struct {
+		Op     string `json:"op"`
+		Path   string `json:"path"`
+		Source string `json:"source"`
+	}
+	var ops []op
+	for i := range n {
+		name := filepath.Join(folder(i%folders), fmt.Sprintf("f%05d", i))
+		in.files = append(in.files, name)
+		ops = append(ops, op{"write", name, filepath.Join("new", name)})
+	}
+	text, err := json.Marshal(map[string]any{"version": 1, "ops": ops})
+	if err != nil {
+		return nil, err
+	}
+	return in, os.WriteFile(in.manifest, text, 0o666)
+}
+
+func folder(i int) string { return fmt.Sprintf("d%02d", i) }
+
+// fill gives every file content of size bytes that no other round and no other file has. It is kept in memory too.
+func (in *input) fill(round, size int) error {
+	in.data = make([][]byte, len(in.files))
+	for i, name := range in.files {
+		in.data[i] = content(round, i, size)
+		if err := os.WriteFile(filepath.Join(in.dir, name), in.data[i], 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillLarge gives the first file content of size bytes that no other round has. It is not kept in memory.
+func (in *input) fillLarge(round int, size int64) (err error) {
+	f, err := os.Create(filepath.Join(in.dir, in.files[0]))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	const chunk = 1 << 20
+	for n := range size / chunk {
+		if _, err := f.Write(content(round, int(n), chunk)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// content returns bytes that depend on round and i, and do not compress.
+func content(round, i, size int) []byte {
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], uint64(round))
+	binary.LittleEndian.PutUint64(seed[8:], uint64(i))
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8(seed).Read(b) // it does not fail
+	return b
+}
+
+// verify makes sure that all that the input wants is in a system's folder.
+func (in *input) verify(root string) error {
+	if !in.tree() {
+		for _, name := range in.files {
+			if err := sameFile(filepath.Join(in.dir, name), filepath.Join(root, in.at, name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return filepath.WalkDir(in.dir, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(in.dir, p)
+		if err != nil {
+			return err
+		}
+		return sameFile(p, filepath.Join(root, in.at, rel))
+	})
+}
+
+func sameFile(want, got string) error {
+	w, err := os.ReadFile(want)
+	if err != nil {
+		return err
+	}
+	g, err := os.ReadFile(got)
+	if err == nil && !bytes.Equal(w, g) {
+		err = fmt.Errorf("%s does not hold what is in %s", got, want)
+	}
+	return err
+}

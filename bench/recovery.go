@@ -1,0 +1,94 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// measureRecovery compares the recovery of a commit that was killed while it applied with a whole commit.
+func measureRecovery(ctx context.Context, b *bench, w *workload) error {
+	return b.scratch(w, func(dir string) error {
+		in, err := newInput(dir, 10_000)
+		if err != nil {
+			return err
+		}
+		t := commandTarget{b.cli, filepath.Join(dir, "store")}
+		if err := os.Mkdir(t.root, 0o777); err != nil {
+			return err
+		}
+		var whole, recovered []sample
+		var left int
+		for round := 0; len(recovered) < b.runs; round++ {
+			if round > 4*b.runs {
+				return errors.New("the commit is over too soon to be killed in it")
+			}
+			if err := in.fill(2*round, blockSize); err != nil {
+				return err
+			}
+			s, err := b.sample(func() error { return t.publish(ctx, in) })
+			if err != nil {
+				return err
+			}
+			if err := in.fill(2*round+1, blockSize); err != nil {
+				return err
+			}
+			if left, err = cutCommit(ctx, t, in); err != nil {
+				return err
+			}
+			if left == 0 {
+				continue // it was quicker than we
+			}
+			r, err := b.sample(func() error { return command(ctx, t.cli, "recover", "-q", "-C", t.root) })
+			if err != nil {
+				return err
+			}
+			if err := in.verify(t.root); err != nil {
+				return fmt.Errorf("recovered: %w", err)
+			}
+			whole, recovered = append(whole, s), append(recovered, r)
+		}
+		b.report.note(b.device, w, "a whole commit: %s, %d flushes", ms(median(whole).Time), median(whole).Flushes)
+		b.report.note(b.device, w, "recovery of one that was killed (the last time with %d of %d files left to do): %s, %d flushes",
+			left, len(in.files), ms(median(recovered).Time), median(recovered).Flushes)
+		return nil
+	})
+}
+
+// cutCommit kills a commit as soon as it can be seen in the tree, and counts the files that it did not get to.
+func cutCommit(ctx context.Context, t commandTarget, in *input) (left int, err error) {
+	first := filepath.Join(t.root, slices.Min(in.files))
+	was, err := os.Stat(first)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, t.cli, "apply", "-q", "-C", t.root, in.manifest)
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		if now, err := os.Stat(first); err == nil && !os.SameFile(was, now) {
+			break
+		}
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // killed, or ended before
+	for i, name := range in.files {
+		b, err := os.ReadFile(filepath.Join(t.root, name))
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.Equal(b, in.data[i]) {
+			left++
+		}
+	}
+	return left, ctx.Err()
+}

@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// workload is one kind of change, made again and again.
+type workload struct {
+	name, about string
+	// begin makes the input in a folder of the device; next changes it to what the round wants. Round 0 finds the
+	// systems' folders empty and warms up.
+	begin func(ctx context.Context, dir string) (*input, error)
+	next  func(in *input, round int) error
+	// fresh says that what the last round has made is removed before the next.
+	fresh bool
+	// at least or at most so many rounds, if not 0
+	minRuns, maxRuns int
+	// special runs a workload that is no series of rounds.
+	special func(ctx context.Context, b *bench, w *workload) error
+}
+
+func (w *workload) id() string { return w.name }
+
+// runs returns how many rounds are counted.
+func (w *workload) runs(asked int) int {
+	n := max(asked, w.minRuns)
+	if w.maxRuns > 0 {
+		n = min(n, w.maxRuns)
+	}
+	return n
+}
+
+func workloads() []*workload {
+	one := replace(1)
+	one.minRuns = 50 // it is short, and its median is asked for
+	return []*workload{
+		one, replace(5), replace(20), replace(100), replace(1000), replace(10000), oneLarge(),
+		{
+			name: "tree-fresh", about: "the Go source tree comes into place, where nothing was",
+			begin: goTree, next: unchanged, fresh: true,
+		},
+		{
+			name: "tree-unchanged", about: "the Go source tree is published again, and nothing has changed",
+			begin: goTree, next: unchanged,
+		},
+		{
+			name: "tree-1%", about: "the Go source tree is published again, and every 100th file has other content",
+			begin: goTree, next: changeSome,
+		},
+		{name: "memory", about: "peak memory (Maxrss) of whole `txcommit apply` processes", special: measureMemory},
+		{
+			name: "recover-10000", about: "`txcommit apply` of 10,000 files is killed while it applies, then `txcommit recover`",
+			special: measureRecovery,
+		},
+	}
+}
+
+// replace is N files of 4 KiB, all with other content than before.
+func replace(n int) *workload {
+	return &workload{
+		name:  fmt.Sprintf("replace-%d", n),
+		about: fmt.Sprintf("%d files of 4 KiB in %d folders are replaced", n, min(n, maxFolders)),
+		begin: func(_ context.Context, dir string) (*input, error) { return newInput(dir, n) },
+		next:  func(in *input, round int) error { return in.fill(round, blockSize) },
+	}
+}
+
+const largeSize = 1 << 30
+
+func oneLarge() *workload {
+	return &workload{
+		name: "replace-1GiB", about: "1 file of 1 GiB is replaced",
+		begin:   func(_ context.Context, dir string) (*input, error) { return newInput(dir, 1) },
+		next:    func(in *input, round int) error { return in.fillLarge(round, largeSize) },
+		maxRuns: 3,
+	}
+}
+
+// goTree copies the source of the Go installation: a real tree, and everybody has it.
+func goTree(ctx context.Context, dir string) (*input, error) {
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env GOROOT: %w", err)
+	}
+	in := &input{dir: filepath.Join(dir, "new"), at: "tree"}
+	src := filepath.Join(strings.TrimSpace(string(root)), "src")
+	if err := command(ctx, "cp", "-rT", src, in.dir); err != nil {
+		return nil, err
+	}
+	all, err := regularFiles(in.dir)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(all); i += 100 {
+		in.files = append(in.files, all[i])
+	}
+	return in, nil
+}
+
+func unchanged(*input, int) error { return nil }
+
+// changeSome gives some files a last line of their own, of the same length each time.
+func changeSome(in *input, round int) error {
+	const line = "// round %06d\n"
+	last := len(fmt.Sprintf(line, 0))
+	for _, name := range in.files {
+		p := filepath.Join(in.dir, name)
+		b, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if round > 0 {
+			b = b[:len(b)-last]
+		}
+		if err := os.WriteFile(p, fmt.Appendf(b, line, round), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/internal/supervise"
+	"github.com/txcommit/txcommit/txn"
+)
+
+// TestKill kills the command before each of its state-changing calls, and the recovery after that before each of its
+// own. Whatever was cut, the tree is all old or all new, and new if the command had said so.
+func TestKill(t *testing.T) {
+	bin := needBinary(t)
+	for i := range workloads {
+		w := &workloads[i]
+		t.Run(w.name, func(t *testing.T) {
+			t.Parallel()
+			k := &killer{T: t, w: w, bin: bin, dir: filepath.Join(workFolder(t), "stand")}
+			k.measure()
+			n := 1
+			for ; k.apply(n); n += k.pace() {
+			}
+			t.Logf("%d calls, %d of an idle recovery; %d runs cut, %d of them recoveries; %d old, %d new",
+				n-1, k.idle, k.cuts, k.nested, k.old, k.renewed)
+		})
+	}
+}
+
+// killer runs one workload again and again.
+type killer struct {
+	*testing.T
+	w    *workload
+	bin  string
+	dir  string
+	idle int // calls of a recovery that finds nothing to do
+
+	flushed bool // the last call that was cut was a flush
+
+	cuts, nested, old, renewed int
+}
+
+// pace is 1, so that every call has its turn, but for short tests.
+func (k *killer) pace() int {
+	if testing.Short() {
+		return 7
+	}
+	return 1
+}
+
+// measure runs the workload unharmed.
+func (k *killer) measure() {
+	s := k.w.ready(k, k.bin, k.dir)
+	res := s.apply(k, supervise.Fault{})
+	if _, err := s.checkTree(renewed); err != nil || res.ExitCode != 0 {
+		k.Fatalf("unharmed: exit code %d, %v\n%s", res.ExitCode, err, res.Stderr)
+	}
+	idle := s.run(k, supervise.Fault{}, supervise.Options{}, "recover")
+	if err := s.checkRest(k, renewed); err != nil || idle.ExitCode != 0 {
+		k.Fatalf("unharmed: recover: exit code %d, %v\n%s", idle.ExitCode, err, idle.Stderr)
+	}
+	k.idle = idle.Calls
+	s = k.w.ready(k, k.bin, k.dir)
+	s.apply(k, supervise.Fault{})
+	s.use(k)
+	idle = s.run(k, supervise.Fault{}, supervise.Options{}, "recover")
+	is, err := s.checkTree(either)
+	if err == nil {
+		err = s.checkRest(k, is)
+	}
+	if err != nil || idle.ExitCode != 0 {
+		k.Fatalf("unharmed, then used: recover: exit code %d, %v\n%s", idle.ExitCode, err, idle.Stderr)
+	}
+}
+
+// cut makes a stand whose command was killed before its call n; nil if it made less calls.
+func (k *killer) cut(n int) (*stand, supervise.Result) {
+	s := k.w.ready(k, k.bin, k.dir)
+	res := s.apply(k, supervise.Fault{At: n, Kill: true})
+	if res.Hit == nil {
+		if _, err := s.checkTree(renewed); err != nil || res.ExitCode != 0 {
+			k.Fatalf("not killed at call %d: exit code %d, %v\n%s", n, res.ExitCode, err, res.Stderr)
+		}
+		return nil, res
+	}
+	if res.Signal != unix.SIGKILL {
+		k.Fatalf("killed at call %v: exit code %d\n%s", res.Hit, res.ExitCode, res.Stderr)
+	}
+	k.cuts++
+	return s, res
+}
+
+// apply kills the command before its call n, and then the recovery before each of its calls. Where all that the
+// command has done since the last time was a flush, the recovery meets nothing new: of flushes a kill does not tell.
+func (k *killer) apply(n int) bool {
+	s, res := k.cut(n)
+	if s == nil {
+		return false
+	}
+	flushed := k.flushed
+	k.flushed = flushes(res.Hit)
+	recovery := s.run(k, supervise.Fault{}, supervise.Options{Trace: true}, "recover")
+	k.check(s, &res, nil, &recovery)
+	if recovery.Calls <= k.idle || flushed {
+		return true
+	}
+	for m := 1; ; m += k.pace() {
+		if m > 1 && m <= len(recovery.Trace) && flushes(&recovery.Trace[m-2]) {
+			continue
+		}
+		if !k.recovery(n, m) {
+			return true
+		}
+	}
+}
+
+// flushes says that a call makes things durable, and changes nothing else.
+func flushes(c *supervise.Call) bool {
+	switch c.Name {
+	case "fsync", "fdatasync", "syncfs", "sync_file_range":
+		return true
+	}
+	return false
+}
+
+// recovery kills the command before its call n, the recovery after it before its call m, and recovers again.
+func (k *killer) recovery(n, m int) bool {
+	s, first := k.cut(n)
+	if s == nil {
+		return false // fewer calls than the last time
+	}
+	res := s.run(k, supervise.Fault{At: m, Kill: true}, supervise.Options{}, "recover")
+	if res.Hit == nil {
+		return false
+	}
+	k.nested++
+	_, err := txn.Recover(context.Background(), s.root(), nil)
+	if err != nil {
+		k.Fatalf("killed at call %v, then at call %v of the recovery: recover: %v", first.Hit, res.Hit, err)
+	}
+	k.check(s, &first, res.Hit, &supervise.Result{})
+	return true
+}
+
+// check checks a stand that was recovered after the command, and perhaps a recovery before, was cut.
+func (k *killer) check(s *stand, cut *supervise.Result, again *supervise.Call, recovery *supervise.Result) {
+	may := either
+	if strings.Contains(string(cut.Stdout), "committed") {
+		may = renewed
+	}
+	is, err := s.checkTree(may)
+	if err == nil {
+		err = s.checkRest(k, is)
+	}
+	if err != nil || recovery.ExitCode != exitOK {
+		k.Fatalf("killed at call %v, then at call %v of the recovery: recover: exit code %d, %v\n%s%s",
+			cut.Hit, again, recovery.ExitCode, err, recovery.Stdout, recovery.Stderr)
+	}
+	if is == old {
+		k.old++
+	} else {
+		k.renewed++
+	}
+}

@@ -1,0 +1,63 @@
+// Package bin builds the command that the crash lab attacks: the real one, or one with a seeded bug.
+package bin
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Need returns the command, built once for the tests of a package: the real one, or that of TXCOMMIT_BINARY. It goes
+// with the sandbox.
+func Need(t testing.TB) string {
+	t.Helper()
+	exe, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	if exe := os.Getenv("TXCOMMIT_BINARY"); exe != "" {
+		return exe, nil
+	}
+	return Build("")
+})
+
+// Build builds the command into a folder of its own in the sandbox; with an overlay file for go build, if overlay is not
+// empty.
+func Build(overlay string) (string, error) {
+	dir, err := os.MkdirTemp("", "txcommit-bin")
+	if err != nil {
+		return "", err
+	}
+	exe := filepath.Join(dir, "txcommit")
+	args := []string{"build", "-o", exe}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	cmd := exec.Command("go", append(args, "./cmd/txcommit")...)
+	if cmd.Dir, err = Module(); err != nil {
+		return "", err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return exe, nil
+}
+
+// Module returns the folder of the product's module: the one above the lab's.
+func Module() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil && dir != "/" {
+		if filepath.Base(dir) == "crashtest" {
+			return filepath.Dir(dir), nil
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", fmt.Errorf("not below the lab's module: %w", os.ErrNotExist)
+}

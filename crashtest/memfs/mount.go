@@ -1,0 +1,53 @@
+package memfs
+
+import (
+	"os"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// Mount is a mounted FS.
+type Mount struct {
+	*FS
+	Dir    string
+	server *fuse.Server
+}
+
+// New mounts an empty FS at dir, which is made. Programs that use it must be other processes than this one, as soon as
+// they map files.
+func New(dir string) (*Mount, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	m := &Mount{FS: newFS(), Dir: dir}
+	var err error
+	m.server, err = fuse.NewServer(m.FS, dir, &fuse.MountOptions{
+		FsName: "txcommit-lab", Name: "memfs", DirectMount: true, MaxWrite: 1 << 20,
+		DisableReadDirPlus: true, ExplicitDataCacheControl: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	go m.server.Serve()
+	if err := m.server.WaitMount(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// patience bounds the wait for the last user of a mount to be gone.
+const patience = 10 * time.Second
+
+// Close unmounts. What cannot be unmounted in time is detached, which makes its users fail instead of hang.
+func (m *Mount) Close() error {
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if err = m.server.Unmount(); err == nil {
+			return os.Remove(m.Dir)
+		}
+	}
+	_ = unix.Unmount(m.Dir, unix.MNT_FORCE|unix.MNT_DETACH)
+	return err
+}

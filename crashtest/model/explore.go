@@ -1,0 +1,329 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/txcommit/txcommit/crashtest/memfs"
+	"github.com/txcommit/txcommit/crashtest/oracle"
+)
+
+// Counts are what was looked at, and what it was.
+type Counts struct {
+	Recordings int
+	Events     int
+	States     int // distinct
+	Applied    int // of these: the recovery completed a transaction and had to change the tree for it
+	Redone     int // a transaction was completed
+	Undone     int // a transaction was taken back
+	Swept      int // something staged was swept
+	Torn       int // a transaction of level process was reported
+	Nested     int // distinct states after a cut of a recovery; they are among States
+	Cut        int // recoveries that were cut so
+}
+
+// Add adds other counts.
+func (c *Counts) Add(o Counts) {
+	c.Recordings += o.Recordings
+	c.Events += o.Events
+	c.States += o.States
+	c.Applied += o.Applied
+	c.Redone += o.Redone
+	c.Undone += o.Undone
+	c.Swept += o.Swept
+	c.Torn += o.Torn
+	c.Nested += o.Nested
+	c.Cut += o.Cut
+}
+
+func (c Counts) String() string {
+	return fmt.Sprintf("%d recordings, %d events, %d distinct states; of these %d needed redo and %d of them a change of the tree, "+
+		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries",
+		c.Recordings, c.Events, c.States, c.Redone, c.Applied, c.Undone, c.Swept, c.Torn, c.Nested, c.Cut)
+}
+
+// Limits bound an exploration.
+type Limits struct {
+	States int // of one recording
+	Random int // random states of one point
+	Nested int // states of one cut recovery
+	Every  int // one in so many recoveries that have something to do is cut
+}
+
+// Explorer shows states and judges what recovery makes of them. Each has mounts of its own.
+type Explorer struct {
+	Bin    string
+	Limits Limits
+	Counts Counts
+
+	dir    string
+	first  *memfs.Mount // for recordings and their states
+	second *memfs.Mount // for the states of cut recoveries: another boot, as it were
+	shown  int
+	seen   map[uint64]bool
+	checks map[uint64]bool // journals that bbolt has found in order
+	rng    *rand.Rand
+}
+
+// NewExplorer makes mounts in dir, which must exist. Close follows.
+func NewExplorer(bin, dir string, limits Limits) *Explorer {
+	return &Explorer{Bin: bin, Limits: limits, dir: dir, checks: map[uint64]bool{}}
+}
+
+// Close unmounts.
+func (x *Explorer) Close() error {
+	for _, m := range []**memfs.Mount{&x.first, &x.second} {
+		if *m == nil {
+			continue
+		}
+		if err := (*m).Close(); err != nil {
+			return err
+		}
+		*m = nil
+	}
+	return nil
+}
+
+// renewal is how many states one mount shows before another one takes over: what the kernel keeps of them goes with it.
+const renewal = 300
+
+func (x *Explorer) mounts() (err error) {
+	if x.shown++; x.shown%renewal == 0 {
+		if err := x.Close(); err != nil {
+			return err
+		}
+	}
+	if x.first == nil {
+		if x.first, err = memfs.New(filepath.Join(x.dir, "first")); err != nil {
+			return err
+		}
+	}
+	if x.second == nil {
+		x.second, err = memfs.New(filepath.Join(x.dir, "second"))
+	}
+	return err
+}
+
+// Violation is a state after which the recovery was wrong. It can be saved and judged again.
+type Violation struct {
+	State
+	Why error
+}
+
+// Explore looks at power cuts of a run, in an order that its seed gives, up to the limit.
+func (x *Explorer) Explore(r *Run) ([]*Violation, error) {
+	seed := r.Case.W.Seed
+	x.rng, x.seen = rand.New(rand.NewPCG(seed, 1)), map[uint64]bool{}
+	x.Counts.Recordings++
+	x.Counts.Events += len(r.Events)
+	var bad []*Violation
+	var all []*Crash
+	for p := 1; p <= len(r.Events); p++ {
+		if r.Events[p-1].Kind != memfs.Sync {
+			all = append(all, r.Crashes(p, x.Limits.Random, x.rng)...)
+		}
+	}
+	x.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for end, i := x.Counts.States+x.Limits.States, 0; i < len(all) && x.Counts.States < end; i++ {
+		c := all[i]
+		s := State{Case: r.Case, Image: r.State(c), Acked: r.acked[c.Point], How: r.describe(c)}
+		v, err := x.visit(&s, r)
+		if err != nil {
+			return bad, err
+		}
+		bad = append(bad, v...)
+	}
+	return bad, nil
+}
+
+// visit judges a state unless it was seen, and now and then cuts its recovery too.
+func (x *Explorer) visit(s *State, r *Run) ([]*Violation, error) {
+	if !x.fresh(s) {
+		return nil, nil
+	}
+	if err := x.mounts(); err != nil {
+		return nil, err
+	}
+	j, err := x.judge(s, x.first, true)
+	if err != nil {
+		return []*Violation{{*s, err}}, nil
+	}
+	x.count(j)
+	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, x.Limits.Every)) != 0 {
+		return nil, nil
+	}
+	return x.nested(s, j.events, r)
+}
+
+// fresh says that nothing that looks the same was visited, with the same acknowledgements.
+func (x *Explorer) fresh(s *State) bool {
+	h := s.Image.Hash(s.Image.Root)*31 + uint64(s.Acked)
+	if x.seen[h] {
+		return false
+	}
+	x.seen[h] = true
+	x.Counts.States++
+	return true
+}
+
+func (x *Explorer) count(j *judgement) {
+	if n := j.report.Outcomes("completed"); n > 0 {
+		x.Counts.Redone++
+		if j.moved {
+			x.Counts.Applied++
+		}
+	}
+	if j.report.Outcomes("rolled-back") > 0 {
+		x.Counts.Undone++
+	}
+	if j.report.Outcomes("torn") > 0 {
+		x.Counts.Torn++
+	}
+	if j.report.Swept > 0 {
+		x.Counts.Swept++
+	}
+}
+
+// nested cuts a recovery that was recorded, and recovers again.
+func (x *Explorer) nested(s *State, events []memfs.Event, r *Run) ([]*Violation, error) {
+	rec := NewRecording(s.Image, events)
+	x.Counts.Cut++
+	var all []*Crash
+	for p := 1; p <= len(events); p++ {
+		if events[p-1].Kind != memfs.Sync {
+			all = append(all, rec.Crashes(p, 2, x.rng)...)
+		}
+	}
+	x.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	var bad []*Violation
+	for end, i := x.Counts.States+x.Limits.Nested, 0; i < len(all) && x.Counts.States < end; i++ {
+		c := all[i]
+		n := State{Case: s.Case, Image: rec.State(c), Acked: s.Acked, How: s.How + "\nthen the recovery: " + rec.describe(c)}
+		if !x.fresh(&n) {
+			continue
+		}
+		j, err := x.judge(&n, x.second, false)
+		if err != nil {
+			bad = append(bad, &Violation{n, err})
+			continue
+		}
+		x.Counts.Nested++
+		x.count(j)
+	}
+	_ = r
+	return bad, nil
+}
+
+// judgement is what recovery made of a state.
+type judgement struct {
+	report *oracle.Report
+	moved  bool // the tree
+	events []memfs.Event
+}
+
+// judge shows a state, recovers it and asks the oracle. Any error is a violation.
+func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, error) {
+	const at = "w"
+	m.Show(at, s.Image)
+	defer m.Drop(at)
+	before, err := Seen(s.Image)
+	if err != nil {
+		return nil, err
+	}
+	if record {
+		m.Record(at, "mark")
+	}
+	dir := filepath.Join(m.Dir, at)
+	j := &judgement{}
+	j.report, err = oracle.Recover(x.Bin, filepath.Join(dir, "root"))
+	if record {
+		j.events = m.Recorded()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Case.CheckReport(j.report, s.Acked); err != nil {
+		return nil, err
+	}
+	image := m.Take(at)
+	after, err := Seen(image)
+	if err != nil {
+		return nil, err
+	}
+	j.moved = !maps.Equal(before.Tree, after.Tree)
+	if _, err := s.Case.Check(after, s.Acked); err != nil {
+		return nil, err
+	}
+	if err := x.checkJournal(image); err != nil {
+		return nil, err
+	}
+	return j, x.again(j, m, dir, after)
+}
+
+// again recovers once more, and at times lets the store take another transaction. A store that needed nothing is asked
+// less often.
+func (x *Explorer) again(j *judgement, m *memfs.Mount, dir string, after *oracle.Seen) error {
+	idle := len(j.report.Recovered) == 0 && j.report.Swept == 0
+	if idle && x.skips(8) {
+		return nil
+	}
+	r, err := oracle.Recover(x.Bin, filepath.Join(dir, "root"))
+	if err != nil {
+		return err
+	}
+	if r.Exit != 0 || r.Result != "clean" || len(r.Recovered) > 0 || r.Swept > 0 {
+		return fmt.Errorf("second recovery: exit code %d, want nothing to do\n%s", r.Exit, r.Text)
+	}
+	again, err := Seen(m.Take(filepath.Base(dir)))
+	if err != nil {
+		return err
+	}
+	if err := oracle.SameSeen(after, again); err != nil {
+		return err
+	}
+	if x.skips(8) {
+		return nil
+	}
+	return oracle.Next(x.Bin, dir, after)
+}
+
+// skips says to leave something out, which is done one in n times only; but always when a state is replayed.
+func (x *Explorer) skips(n int) bool { return x.rng != nil && x.rng.IntN(n) != 0 }
+
+// checkJournal lets bbolt check the journal of an image, in a file that is not on a mount of this process.
+func (x *Explorer) checkJournal(m *memfs.Image) error {
+	ino := m.At("root/" + stateFolder + "/journal.db")
+	if ino == 0 {
+		return nil
+	}
+	h := (&memfs.Image{Root: 1, Nodes: map[uint64]*memfs.Inode{
+		1: {Mode: m.Nodes[m.Root].Mode, Kids: map[string]uint64{"j": 2}}, 2: {Data: m.Nodes[ino].Data},
+	}}).Hash(1)
+	if x.checks[h] {
+		return nil
+	}
+	x.checks[h] = true
+	at := filepath.Join(x.dir, "journal.db")
+	if err := os.WriteFile(at, m.Nodes[ino].Data, 0o600); err != nil {
+		return err
+	}
+	return oracle.CheckJournal(at)
+}
+
+// describe tells a crash in words: where, and what it did not leave whole.
+func (r *Recording) describe(c *Crash) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "cut after event %d of %d: %v", c.Point, len(r.Events), r.Events[c.Point-1])
+	for _, j := range slices.Sorted(maps.Keys(c.Fates)) {
+		fmt.Fprintf(&b, "\n  %v %d %v", c.Fates[j], j+1, r.Events[j])
+		if f := c.Fates[j]; f == Torn || f == Tail {
+			fmt.Fprintf(&b, " (cut at sector %d)", c.Cut)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,129 @@
+package model
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/txcommit/txcommit/crashtest/memfs"
+	"github.com/txcommit/txcommit/crashtest/oracle"
+	"github.com/txcommit/txcommit/crashtest/workload"
+)
+
+// Run is a workload that was recorded.
+type Run struct {
+	*Recording
+	Case *oracle.Case
+	// Start is what the root was like before the first step.
+	Start *oracle.Seen
+	// acked is, by number of events, how many steps had been acknowledged then.
+	acked []int
+}
+
+// name is that of the workload's folder in the mount.
+const name = "w"
+
+// Record runs a workload with the binary bin on a mount, and records it.
+func Record(w *workload.Workload, bin string, m *memfs.Mount) (*Run, error) {
+	dir := m.Dir + "/" + name
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	defer m.Drop(name)
+	if err := w.Build(dir); err != nil {
+		return nil, fmt.Errorf("seed %d: build: %w", w.Seed, err)
+	}
+	start, err := Seen(m.Take(name))
+	if err != nil {
+		return nil, err
+	}
+	c, err := oracle.NewCase(w, start)
+	if err != nil {
+		return nil, err
+	}
+	base := m.Record(name, "mark")
+	for i := range w.Steps {
+		m.Refuse(w.Steps[i].Refuse)
+		err := w.Run(i, bin, dir)
+		if err == nil && !m.Refused() {
+			err = fmt.Errorf("seed %d: step %d: the rename that was to be refused did not come", w.Seed, i)
+		}
+		m.Refuse(0)
+		if err != nil {
+			return nil, err
+		}
+	}
+	r := &Run{Recording: NewRecording(base, m.Recorded()), Case: c, Start: start}
+	return r, r.countMarks()
+}
+
+// countMarks finds out what was acknowledged when, and checks that the recorder was not deaf.
+func (r *Run) countMarks() error {
+	n := 0
+	counts := map[memfs.Kind]int{}
+	for i := range r.Events {
+		r.acked = append(r.acked, n)
+		e := &r.Events[i]
+		counts[e.Kind]++
+		if e.Kind == memfs.Sync && r.folders[e.Ino] {
+			counts["sync of a folder"]++
+		}
+		if e.Kind != memfs.Mark {
+			continue
+		}
+		k, err := strconv.Atoi(string(e.Data))
+		if err != nil || k != n+1 {
+			return fmt.Errorf("mark %q after %d", e.Data, n)
+		}
+		n = k
+	}
+	r.acked = append(r.acked, n)
+	if n != len(r.Case.W.Steps) || counts[memfs.Sync] == 0 || counts["sync of a folder"] == 0 || counts[memfs.Write] == 0 {
+		return fmt.Errorf("the recorder missed something: %d steps, %v", len(r.Case.W.Steps), counts)
+	}
+	return nil
+}
+
+// Seen is what oracle.Look would see in the root of a workload's folder.
+func Seen(m *memfs.Image) (*oracle.Seen, error) {
+	root := m.At("root")
+	if root == 0 {
+		return nil, fmt.Errorf("root: %w", os.ErrNotExist)
+	}
+	s := &oracle.Seen{Tree: map[string]oracle.Found{}}
+	m.Walk(root, func(p string, ino uint64, n *memfs.Inode) {
+		if p == stateFolder {
+			s.State = []string{}
+		}
+		if len(p) > len(stateFolder) && p[:len(stateFolder)+1] == stateFolder+"/" {
+			s.State = append(s.State, p[len(stateFolder)+1:])
+		} else if p != stateFolder {
+			s.Tree[p] = found(ino, n)
+		}
+	})
+	return s, nil
+}
+
+const stateFolder = ".txcommit"
+
+func found(ino uint64, n *memfs.Inode) oracle.Found {
+	f := oracle.Found{Mode: n.Mode & 0o7777, UID: n.UID, GID: n.GID, Ino: ino, Mtime: n.Mtime, Attr: n.Attrs[workload.AttrName]}
+	switch n.Mode & syscall.S_IFMT {
+	case syscall.S_IFDIR:
+		f.Kind = workload.Folder
+	case syscall.S_IFLNK:
+		f.Kind, f.Text = workload.Link, string(n.Data)
+	case syscall.S_IFREG:
+		f.Kind, f.Text = workload.File, string(n.Data)
+	}
+	return f
+}
+
+// Record records a workload on a mount of the explorer.
+func (x *Explorer) Record(w *workload.Workload) (*Run, error) {
+	if err := x.mounts(); err != nil {
+		return nil, err
+	}
+	return Record(w, x.Bin, x.first)
+}

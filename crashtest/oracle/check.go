@@ -1,0 +1,197 @@
+package oracle
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/txcommit/txcommit/crashtest/workload"
+)
+
+// Case is a workload that was run, and what its tree looked like at the start.
+type Case struct {
+	W *workload.Workload
+	// inodes and times are those of the start's nodes, by ID.
+	inodes map[int]uint64
+	times  map[int]int64
+}
+
+// NewCase takes what Look saw after Build and before the first step.
+func NewCase(w *workload.Workload, start *Seen) (*Case, error) {
+	c := &Case{W: w, inodes: map[int]uint64{}, times: map[int]int64{}}
+	if diff := c.differences(w.Start, start, nil); len(diff) > 0 {
+		return nil, fmt.Errorf("seed %d: the start tree: %s", w.Seed, strings.Join(diff, "; "))
+	}
+	for p, n := range w.Start {
+		c.inodes[n.ID], c.times[n.ID] = start.Tree[p].Ino, start.Tree[p].Mtime
+	}
+	return c, nil
+}
+
+// Check says whether a recovered tree is one that may be after the first acked steps were acknowledged and the rest
+// was cut anywhere. It returns how many steps have taken effect: acked or one more.
+func (c *Case) Check(seen *Seen, acked int) (steps int, err error) {
+	loose := c.loose(acked)
+	var why []string
+	for _, may := range c.allowed(acked) {
+		diff := c.differences(may.tree, seen, loose)
+		if len(diff) == 0 {
+			return may.steps, c.checkState(seen, acked)
+		}
+		if len(diff) > 8 {
+			diff = append(diff[:8], fmt.Sprintf("and %d more", len(diff)-8))
+		}
+		why = append(why, fmt.Sprintf("not the tree %s: %s", may.what, strings.Join(diff, "; ")))
+	}
+	return 0, fmt.Errorf("%d steps were acknowledged; %s", acked, strings.Join(why, "\n\t"))
+}
+
+type allowed struct {
+	what  string
+	tree  workload.Tree
+	steps int
+}
+
+func (c *Case) allowed(acked int) []allowed {
+	out := []allowed{{fmt.Sprintf("after step %d", acked), c.W.Before(acked), acked}}
+	if acked == len(c.W.Steps) {
+		return out
+	}
+	s := &c.W.Steps[acked]
+	out = append(out, allowed{fmt.Sprintf("at which step %d aims", acked+1), s.Aim, acked + 1})
+	return append(out, allowed{fmt.Sprintf("after step %d", acked+1), s.After, acked + 1})
+}
+
+// loose are the paths of which nothing is promised after a power cut: those that transactions of level process have
+// touched that no acknowledged transaction of level sync has made durable since.
+func (c *Case) loose(acked int) []string {
+	var out []string
+	for i := range c.W.Steps[:min(acked+1, len(c.W.Steps))] {
+		s := &c.W.Steps[i]
+		switch {
+		case s.Process:
+			out = append(out, s.Touched...)
+		case s.Act == nil && s.Exit == 0 && i < acked:
+			out = nil
+		}
+	}
+	return out
+}
+
+// MayTear says that the recovery may report a torn transaction of level process, once, with exit code 5.
+func (c *Case) MayTear(acked int) bool { return len(c.loose(acked)) > 0 }
+
+func isLoose(p string, loose []string) bool {
+	return slices.ContainsFunc(loose, func(l string) bool {
+		return l == p || strings.HasPrefix(p, l+"/") || strings.HasPrefix(l, p+"/")
+	})
+}
+
+// differences lists where what was seen is not the tree.
+func (c *Case) differences(t workload.Tree, seen *Seen, loose []string) []string {
+	all := maps.Clone(t)
+	for p := range seen.Tree {
+		if _, ok := all[p]; !ok {
+			all[p] = nil
+		}
+	}
+	id := identities{of: c, nodes: map[int]uint64{}, inodes: map[uint64]int{}}
+	var out []string
+	for _, p := range all.Paths() {
+		if isLoose(p, loose) {
+			continue
+		}
+		f, ok := seen.Tree[p]
+		want := t[p]
+		switch {
+		case !ok:
+			out = append(out, fmt.Sprintf("%s: is missing, want %v", p, want))
+		case want == nil:
+			out = append(out, fmt.Sprintf("%s: is %v, want nothing", p, f))
+		default:
+			if why := differs(f, want); why != "" {
+				out = append(out, fmt.Sprintf("%s: %s: is %v, want %v", p, why, f, want))
+			} else if why := id.check(f, want); why != "" {
+				out = append(out, fmt.Sprintf("%s: %s", p, why))
+			}
+		}
+	}
+	return out
+}
+
+// differs names the first thing in which what was found is not as wanted.
+func differs(f Found, want *workload.Node) string {
+	switch {
+	case f.Kind != want.Kind:
+		return "kind"
+	case f.UID != want.UID || f.GID != want.GID:
+		return "owner"
+	case f.Kind != workload.Link && f.Mode != want.Mode:
+		return "mode"
+	case f.Text != want.Text:
+		return "content"
+	case f.Attr != want.Attr:
+		return "attribute"
+	}
+	return ""
+}
+
+// identities checks that nodes are inodes: one inode a node, the same as at the start if it was there then.
+type identities struct {
+	of     *Case
+	nodes  map[int]uint64
+	inodes map[uint64]int
+}
+
+func (id *identities) check(f Found, want *workload.Node) string {
+	if was, ok := id.of.inodes[want.ID]; ok {
+		if was != f.Ino {
+			return fmt.Sprintf("is inode %d, was and should be %d", f.Ino, was)
+		}
+		if was := id.of.times[want.ID]; f.Kind == workload.File && !want.Edited && f.Mtime != was {
+			return fmt.Sprintf("has mtime %d, had and should have %d", f.Mtime, was)
+		}
+	}
+	if ino, ok := id.nodes[want.ID]; ok && ino != f.Ino {
+		return "is not the same inode as its other name any more"
+	}
+	if n, ok := id.inodes[f.Ino]; ok && n != want.ID {
+		return "is one inode with a path that it should have nothing to do with"
+	}
+	id.nodes[want.ID], id.inodes[f.Ino] = f.Ino, want.ID
+	return ""
+}
+
+// atRest are the names that a store at rest may have in its state folder.
+var atRest = []string{
+	".gitignore", "displaced", "format", "history", "holder", "journal.db", "lock", "stage", "trash", "turnstile", "view.lock",
+}
+
+// checkState checks the names in the state folder: no litter, and nothing put aside unless something was in the way.
+func (c *Case) checkState(seen *Seen, acked int) error {
+	var litter []string
+	for _, name := range seen.State {
+		if strings.HasPrefix(name, "displaced/") && c.mayDisplace(acked) {
+			continue
+		}
+		if !slices.Contains(atRest, name) {
+			litter = append(litter, name)
+		}
+	}
+	if len(litter) > 0 {
+		return fmt.Errorf("litter in %s after recovery: %s", stateFolder, strings.Join(litter, ", "))
+	}
+	return nil
+}
+
+// mayDisplace says that content may have been put aside: what is left of transactions of level process after a power
+// cut. Acts of foreign programs come between transactions, so that they never are in the way.
+func (c *Case) mayDisplace(acked int) bool {
+	for i := range c.W.Steps[:min(acked+1, len(c.W.Steps))] {
+		if c.W.Steps[i].Process {
+			return true
+		}
+	}
+	return false
+}

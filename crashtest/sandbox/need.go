@@ -1,0 +1,85 @@
+//go:build linux
+
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// A Capability is something that a test cannot do without. It is found out by using it.
+type Capability struct {
+	name  string
+	probe func() error
+}
+
+// Check returns nil if the capability is there.
+func (c Capability) Check() error { return c.probe() }
+
+// Private is the sandbox itself.
+var Private = Capability{"private mount and process namespaces (root)", func() error { return errOutside }}
+
+// Probed is a capability with a probe of its own.
+func Probed(name string, probe func() error) Capability { return Capability{name, probe} }
+
+// Loop is a file system of a kind on a loop device.
+func Loop(fs FS) Capability {
+	return Capability{fs.Name + " on a loop device (root, mkfs." + fs.Type + ")", loopProbe(fs)}
+}
+
+var (
+	probes   = map[string]func() error{}
+	probesMu sync.Mutex
+)
+
+// loopProbe makes, mounts and unmounts a file system, once for each kind.
+func loopProbe(fs FS) func() error {
+	probesMu.Lock()
+	defer probesMu.Unlock()
+	if probes[fs.Name] == nil {
+		probes[fs.Name] = sync.OnceValue(func() error { return tryLoop(fs) })
+	}
+	return probes[fs.Name]
+}
+
+func tryLoop(fs FS) error {
+	dir, err := os.MkdirTemp("", "probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	image := filepath.Join(dir, "image")
+	if err := fs.Make(image, 0); err != nil {
+		return err
+	}
+	m, err := fs.Mount(image, filepath.Join(dir, "mnt"))
+	if err != nil {
+		return err
+	}
+	return m.Close()
+}
+
+// Program is an executable in PATH.
+func Program(name string) Capability {
+	return Capability{"the program " + name, func() error { _, err := exec.LookPath(name); return err }}
+}
+
+// Need skips the test without one of the capabilities; where TXCOMMIT_REQUIRE is "all", it fails.
+func Need(t testing.TB, all ...Capability) {
+	t.Helper()
+	for _, c := range all {
+		err := c.Check()
+		if err == nil {
+			continue
+		}
+		why := fmt.Sprintf("needs %s: %v", c.name, err)
+		if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+}

@@ -1,0 +1,73 @@
+package workload_test
+
+import (
+	"os"
+	"reflect"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/crashtest/bin"
+	"github.com/txcommit/txcommit/crashtest/oracle"
+	"github.com/txcommit/txcommit/crashtest/sandbox"
+	"github.com/txcommit/txcommit/crashtest/workload"
+)
+
+func TestMain(m *testing.M) {
+	unix.Umask(0o022)
+	os.Exit(sandbox.Main(m))
+}
+
+// TestPredictions runs many workloads unharmed: after every step the tree must be just what was predicted. Without
+// this, violations that a layer finds could be those of the generator.
+func TestPredictions(t *testing.T) {
+	o := workload.Options{Steps: 6, Acts: true, Process: true, Owners: os.Geteuid() == 0, Attrs: true}
+	exe := bin.Need(t)
+	seeds := 60
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range uint64(seeds) {
+		runUnharmed(t, workload.New(seed, o), exe)
+	}
+}
+
+func runUnharmed(t *testing.T, w *workload.Workload, exe string) {
+	t.Helper()
+	dir := sandbox.TempDir(t, "workload-")
+	if err := w.Build(dir); err != nil {
+		t.Fatalf("seed %d: build: %v", w.Seed, err)
+	}
+	seen, err := oracle.Look(workload.Root(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := oracle.NewCase(w, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range w.Steps {
+		if err := w.Run(i, exe, dir); err != nil {
+			t.Errorf("%v\nops: %s", err, w.Steps[i].Manifest())
+			return
+		}
+		v, err := c.Verify(exe, dir, i+1)
+		if err != nil {
+			t.Errorf("seed %d: step %d: %v\nops: %s", w.Seed, i, err, w.Steps[i].Manifest())
+			return
+		}
+		if v.Steps != i+1 || len(v.Report.Recovered) > 0 {
+			t.Errorf("seed %d: step %d: %d steps took effect, want %d; recovery said %s", w.Seed, i, v.Steps, i+1, v.Report.Text)
+		}
+	}
+}
+
+// TestSameSeed: a seed must always make the same workload, or no violation could be replayed.
+func TestSameSeed(t *testing.T) {
+	o := workload.Options{Steps: 8, Acts: true, Process: true, Refusals: true, Owners: true, Attrs: true}
+	for seed := range uint64(20) {
+		if a, b := workload.New(seed, o), workload.New(seed, o); !reflect.DeepEqual(a, b) {
+			t.Errorf("seed %d makes two workloads", seed)
+		}
+	}
+}

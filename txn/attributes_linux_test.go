@@ -1,0 +1,179 @@
+package txn_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// aclEntry is an entry of a POSIX ACL; see linux/posix_acl_xattr.h.
+type aclEntry struct {
+	tag, perm uint16
+	id        uint32
+}
+
+const nobody = 65534
+
+func aclBytes(entries ...aclEntry) []byte {
+	var b bytes.Buffer
+	_ = binary.Write(&b, binary.LittleEndian, uint32(2))
+	for _, e := range entries {
+		_ = binary.Write(&b, binary.LittleEndian, e)
+	}
+	return b.Bytes()
+}
+
+// someACL lets user 65534 read and write beside the owner (rwx), the group (r-x), a mask and the others (---).
+func someACL(mask uint16) []byte {
+	const none = 0xffffffff
+	return aclBytes(aclEntry{0x01, 7, none}, aclEntry{0x02, 6, nobody}, aclEntry{0x04, 5, none}, aclEntry{0x10, mask, none}, aclEntry{0x20, 0, none})
+}
+
+// attributes describes what a user sees of a file beside its content: mode, owner and extended attributes.
+func attributes(t *testing.T, path string) string {
+	t.Helper()
+	var st unix.Stat_t
+	must(t, unix.Lstat(path, &st))
+	out := fmt.Sprintf("%04o %d:%d", st.Mode&0o7777, st.Uid, st.Gid)
+	names := make([]byte, 4096)
+	n, err := unix.Llistxattr(path, names)
+	must(t, err)
+	list := bytes.Split(bytes.TrimSuffix(names[:n], []byte{0}), []byte{0})
+	slices.SortFunc(list, bytes.Compare)
+	for _, name := range list {
+		if len(name) == 0 {
+			continue
+		}
+		value := make([]byte, 4096)
+		n, err := unix.Lgetxattr(path, string(name), value)
+		must(t, err)
+		out += fmt.Sprintf(" %s=%x", name, value[:n])
+	}
+	return out
+}
+
+// TestKeepsAttributes replaces files that have something of their own: owner, setuid, attributes, an ACL (field.md 12).
+// The new file has it all; with a mode of its own it has all but the mode.
+func TestKeepsAttributes(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	type file struct {
+		name string
+		set  func(path string) error
+	}
+	files := []file{
+		{"owner", func(p string) error { return os.Chown(p, nobody, 12345) }},
+		{"setuid", func(p string) error {
+			return joinErrs(os.Chown(p, nobody, nobody), os.Chmod(p, fs.ModeSetuid|fs.ModeSetgid|0o755))
+		}},
+		{"read only", func(p string) error { return os.Chmod(p, 0o400) }},
+		{"attribute", func(p string) error { return unix.Setxattr(p, "user.note", []byte("kept"), 0) }},
+		{"trusted", func(p string) error { return unix.Setxattr(p, "trusted.note", []byte("kept"), 0) }},
+		{"ACL", func(p string) error { return unix.Setxattr(p, "system.posix_acl_access", someACL(6), 0) }},
+		{"capability", func(p string) error {
+			return unix.Setxattr(p, "security.capability", append([]byte{1, 0, 0, 2, 0, 4, 0, 0}, make([]byte, 12)...), 0)
+		}},
+	}
+	var o []manifest.Op
+	want := map[string]string{}
+	for _, f := range files {
+		p := filepath.Join(root, f.name)
+		must(t, os.WriteFile(p, []byte("old"), 0o644))
+		if err := f.set(p); err != nil {
+			missing(t, "attributes on %s: %v", root, err)
+		}
+		want[f.name] = attributes(t, p)
+		o = append(o, w(f.name, "new"))
+	}
+	st := open(t, root, nil)
+	_, err := commitOps(st, o)
+	must(t, err)
+	for _, f := range files {
+		p := filepath.Join(root, f.name)
+		if got := attributes(t, p); got != want[f.name] {
+			t.Errorf("%s: got %s, want %s", f.name, got, want[f.name])
+		}
+		if b, err := os.ReadFile(p); string(b) != "new" {
+			t.Errorf("%s: got content %q, %v", f.name, b, err)
+		}
+	}
+	_, err = commitOps(st, ops(moded(w("owner", "newer"), 0o4711), moded(w("attribute", "newer"), 0o600)))
+	must(t, err)
+	if got, want := attributes(t, filepath.Join(root, "owner")), "4711 65534:12345"; got != want {
+		t.Errorf("owner with a mode: got %s, want %s", got, want)
+	}
+	if got, want := attributes(t, filepath.Join(root, "attribute")), fmt.Sprintf("0600 0:0 user.note=%x", "kept"); got != want {
+		t.Errorf("attribute with a mode: got %s, want %s", got, want)
+	}
+}
+
+func joinErrs(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestInherits compares what is new in a folder with what the kernel itself would have made there: umask, setgid, default
+// ACLs, in the folder and in a new one below.
+func TestInherits(t *testing.T) {
+	needRoot(t)
+	old := unix.Umask(0)
+	defer unix.Umask(old)
+	for _, mask := range []int{0, 0o022, 0o077, 0o137} {
+		for _, kind := range []string{"plain", "setgid", "acl", "both"} {
+			t.Run(fmt.Sprintf("umask %03o %s", mask, kind), func(t *testing.T) {
+				unix.Umask(0)
+				root := t.TempDir()
+				for _, d := range []string{"ours", "theirs"} {
+					heritage(t, filepath.Join(root, d), kind)
+				}
+				unix.Umask(mask)
+				st := open(t, root, nil)
+				must(t, st.Update(t.Context(), func(tx *txn.Tx) error {
+					return joinErrs(tx.WriteFile("ours/file", []byte("x"), 0o666), tx.WriteFile("ours/tool", []byte("x"), 0o777),
+						tx.WriteFile("ours/private", []byte("x"), 0o600), tx.Mkdir("ours/dir", 0o777), tx.Mkdir("ours/shut", 0o700),
+						tx.Symlink("file", "ours/link"), tx.WriteFile("ours/new/deep/file", []byte("x"), 0o666), tx.Symlink("file", "ours/new/link"))
+				}))
+				theirs := filepath.Join(root, "theirs")
+				must(t, joinErrs(os.WriteFile(theirs+"/file", nil, 0o666), os.WriteFile(theirs+"/tool", nil, 0o777),
+					os.WriteFile(theirs+"/private", nil, 0o600), os.Mkdir(theirs+"/dir", 0o777), os.Mkdir(theirs+"/shut", 0o700),
+					os.Symlink("file", theirs+"/link"), os.MkdirAll(theirs+"/new/deep", 0o777), os.WriteFile(theirs+"/new/deep/file", nil, 0o666),
+					os.Symlink("file", theirs+"/new/link")))
+				for _, p := range []string{"file", "tool", "private", "dir", "shut", "link", "new", "new/deep", "new/deep/file", "new/link"} {
+					got, want := attributes(t, filepath.Join(root, "ours", p)), attributes(t, filepath.Join(theirs, p))
+					if got != want {
+						t.Errorf("%s: got %s, the kernel makes %s", p, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// heritage makes a folder that hands something down.
+func heritage(t *testing.T, path, kind string) {
+	t.Helper()
+	must(t, os.Mkdir(path, 0o755))
+	if kind == "acl" || kind == "both" {
+		if err := unix.Setxattr(path, "system.posix_acl_default", someACL(7), 0); err != nil {
+			missing(t, "ACLs on %s: %v", path, err)
+		}
+	}
+	if kind == "setgid" || kind == "both" {
+		must(t, os.Chown(path, 0, 12345))
+		must(t, os.Chmod(path, fs.ModeSetgid|0o775))
+	}
+}

@@ -1,0 +1,270 @@
+package txn_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// missing skips a test that cannot run here, and fails it where everything is required to run.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+		t.Fatalf("needs "+format, args...)
+	}
+	t.Skipf("needs "+format, args...)
+}
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		missing(t, "root")
+	}
+}
+
+// TestParentSwapped replaces a folder by a link to a folder outside, and back, as fast as it can, while transactions
+// write, remove, rename and chmod below it. Whatever comes of each, nothing outside is ever touched, and what was
+// committed is whole: all ops of a transaction or none.
+func TestParentSwapped(t *testing.T) {
+	dir := memoryDir(t)
+	plant(t, dir, "outside/a=safe", "outside/b=safe", "outside/sub/c=safe", "root/d/b=1", "root/d/sub/c=1")
+	root := filepath.Join(dir, "root")
+	must(t, os.Symlink("../outside", filepath.Join(root, "link")))
+	outside := wholeTree(t, filepath.Join(dir, "outside"))
+	stop := make(chan struct{})
+	var swaps sync.WaitGroup
+	swaps.Add(1)
+	go func() {
+		defer swaps.Done()
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = unix.Renameat2(unix.AT_FDCWD, root+"/d", unix.AT_FDCWD, root+"/link", unix.RENAME_EXCHANGE)
+			}
+		}
+	}()
+	tries := 3000
+	if testing.Short() {
+		tries = 300
+	}
+	committed, refused := swapTries(t, root, tries)
+	close(stop)
+	swaps.Wait()
+	t.Logf("%d committed, %d refused", committed, refused)
+	compareTrees(t, outside, wholeTree(t, filepath.Join(dir, "outside")))
+	st := open(t, root, nil) // what is pending now could be ended: nobody is in the way any more
+	if _, err := commitOps(st, ops(w("last", "x"))); err != nil {
+		t.Errorf("commit after the storm: %v", err)
+	}
+}
+
+func swapTries(t *testing.T, root string, tries int) (committed, refused int) {
+	st := open(t, root, nil)
+	for i := range tries {
+		content := fmt.Sprint(i)
+		_, err := commitOps(st, ops(w("d/a", content), w("d/new/x", content), rmAllOK("d/sub/c"), w("d/sub/e", content),
+			rmAllOK("d/old"), chmod("d/b", 0o600+uint32(i%2)*0o44)))
+		switch {
+		case err == nil:
+			committed++
+		case errors.Is(err, txn.ErrIncomplete): // its folder is away: the store waits for it to come back
+			_ = st.Close()
+			var oerr error
+			for range 1000 {
+				if st, oerr = txn.Open(t.Context(), root, nil); oerr == nil {
+					break
+				}
+			}
+			must(t, oerr)
+			refused++
+		default:
+			refused++
+		}
+	}
+	must(t, st.Close())
+	return committed, refused
+}
+
+func rmAllOK(path string) manifest.Op { return with(rmAll(path), missingOK) }
+
+// The inode flags of linux/fs.h, see ioctl_iflags(2).
+const (
+	immutable  = 0x10
+	appendOnly = 0x20
+)
+
+// TestImmutable refuses, before the commit point, what the kernel would refuse after it.
+func TestImmutable(t *testing.T) {
+	needRoot(t)
+	for _, r := range []struct {
+		flag int
+		on   string
+		ops  []manifest.Op
+		says string
+	}{
+		{flag: immutable, on: "f", ops: ops(w("other", "1"), w("f", "new")), says: "write f: it is immutable or append-only: operation not permitted"},
+		{flag: appendOnly, on: "f", ops: ops(w("f", "new")), says: "write f: it is immutable or append-only"},
+		{flag: immutable, on: "f", ops: ops(rm("f")), says: "remove f: it is immutable"},
+		{flag: immutable, on: "f", ops: ops(mv("f", "g")), says: "rename f: it is immutable"},
+		{flag: immutable, on: "f", ops: ops(chmod("f", 0o600)), says: "chmod f: it is immutable"},
+		{flag: immutable, on: "d", ops: ops(w("d/new", "1")), says: "write d/new: directory d is immutable or append-only"},
+		{flag: immutable, on: "d", ops: ops(rmAll("d")), says: "remove d: it is immutable"},
+		{flag: immutable, on: "d", ops: ops(mv("d", "e")), says: "rename d: it is immutable"},
+		{flag: immutable, on: "d/x", ops: ops(rmAll("d")), says: "remove d: x below it is immutable or append-only"},
+		{flag: immutable, on: ".", ops: ops(w("new", "1")), says: "operation not permitted"},
+	} {
+		t.Run(r.says, func(t *testing.T) {
+			dir := t.TempDir() // on a disk: tmpfs has no such flags before Linux 6.6
+			plant(t, dir, "root/f=old", "root/d/x=old")
+			root := filepath.Join(dir, "root")
+			if err := setFlag(filepath.Join(root, r.on), r.flag, true); err != nil {
+				missing(t, "a file system with immutable files: %v", err)
+			}
+			defer func() { must(t, setFlag(filepath.Join(root, r.on), r.flag, false)) }()
+			checkRefused(t, dir, r.ops, fs.ErrPermission, r.says)
+		})
+	}
+}
+
+func setFlag(path string, flag int, on bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return err
+	}
+	if flags &^= flag; on {
+		flags |= flag
+	}
+	return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags)
+}
+
+// checkRefused commits ops in dir/root that must be refused, and compares all of dir.
+func checkRefused(t *testing.T, dir string, o []manifest.Op, is error, says string) {
+	t.Helper()
+	before := wholeTree(t, dir)
+	st := open(t, filepath.Join(dir, "root"), nil)
+	_, err := commitOps(st, o)
+	if !errors.Is(err, is) || !strings.Contains(fmt.Sprint(err), says) {
+		t.Errorf("%s: got error %v, want one that is %v and says %q", describeOps(o), err, is, says)
+	}
+	if errors.Is(err, txn.ErrIncomplete) {
+		t.Errorf("%v: the refusal came after the commit point", err)
+	}
+	compareTrees(t, before, wholeTree(t, dir))
+	_, serr := os.Lstat(filepath.Join(dir, "root/.txcommit"))
+	checkLitter(t, filepath.Join(dir, "root"), serr == nil)
+}
+
+// TestMounts refuses what is mounted, or has something mounted below (field.md 10: st_dev does not show a bind mount).
+func TestMounts(t *testing.T) {
+	needRoot(t)
+	dir := memoryDir(t)
+	plant(t, dir, "root/f=old", "root/other=bound", "root/d/m/x=old", "root/bound/x=old", "elsewhere/y=theirs", "root/top/sub/deep/z=1")
+	for _, m := range [][2]string{{"root/other", "root/f"}, {"elsewhere", "root/d/m"}, {"root/top", "root/bound"}} {
+		from, to := filepath.Join(dir, m[0]), filepath.Join(dir, m[1])
+		if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
+			missing(t, "the right to mount: %v", err)
+		}
+		t.Cleanup(func() { must(t, unix.Unmount(to, unix.MNT_DETACH)) })
+	}
+	for _, r := range []struct {
+		ops  []manifest.Op
+		is   error
+		says string
+	}{
+		{ops(w("new", "1"), w("f", "2")), syscall.EBUSY, "write f: it is a mount point, which cannot be replaced"},
+		{ops(rm("f")), syscall.EBUSY, "remove f: it is a mount point"},
+		{ops(mv("f", "g")), syscall.EBUSY, "rename f: it is a mount point"},
+		{ops(rmAll("d/m")), syscall.EBUSY, "remove d/m: it is a mount point"},
+		{ops(mv("d/m", "e")), syscall.EBUSY, "rename d/m: it is a mount point"},
+		{ops(rmAll("d")), syscall.EBUSY, "remove d: something is mounted below"},
+		{ops(w("d/m/new", "1")), syscall.EXDEV, "write d/m/new: directory d/m is on another mount, file system or subvolume than the root"},
+		{ops(w("bound/new", "1")), syscall.EXDEV, "write bound/new: directory bound is on another mount"},
+		{ops(w("bound/sub/new", "1")), syscall.EXDEV, "write bound/sub/new: directory bound/sub is on another mount"},
+		{ops(mv("other", "bound/f")), syscall.EXDEV, "rename bound/f: directory bound is on another mount"},
+	} {
+		checkRefused(t, dir, r.ops, r.is, r.says)
+	}
+}
+
+// TestPermissions commits as an ordinary user in folders that are not all his.
+func TestPermissions(t *testing.T) {
+	if os.Getenv("TXCOMMIT_TEST_CHILD") != "" {
+		permissionsChild(t)
+		return
+	}
+	dir := memoryDir(t)
+	must(t, os.Chmod(dir, 0o755))
+	plant(t, dir, "root/mine/f=old", "root/locked/f=old", "root/sealed/f=old", "root/g=old", "secret=hidden")
+	if os.Geteuid() != 0 {
+		must(t, os.Chmod(filepath.Join(dir, "root/locked"), 0o555))
+		t.Setenv("TXCOMMIT_TEST_CHILD", dir)
+		permissionsChild(t)
+		return
+	}
+	const user = 65534
+	for _, p := range []string{"root", "root/mine", "root/mine/f", "root/g", "root/locked"} {
+		must(t, os.Chown(filepath.Join(dir, p), user, user))
+	}
+	must(t, os.Chmod(filepath.Join(dir, "root/locked"), 0o555))
+	must(t, os.Chmod(filepath.Join(dir, "secret"), 0o600))
+	must(t, syscall.Chmod(filepath.Join(dir, "root/sealed"), 0o1777)) // sticky, of root, and so is sealed/f
+	exe, err := os.Executable()
+	must(t, err)
+	self := filepath.Join(dir, "self")
+	b, err := os.ReadFile(exe)
+	must(t, err)
+	must(t, os.WriteFile(self, b, 0o755))
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestPermissions$", "-test.v")
+	cmd.Env = append(os.Environ(), "TXCOMMIT_TEST_CHILD="+dir, "TMPDIR="+dir)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("as user %d: %v\n%s", user, err, out)
+	}
+}
+
+func permissionsChild(t *testing.T) {
+	dir := os.Getenv("TXCOMMIT_TEST_CHILD")
+	type row struct {
+		ops  []manifest.Op
+		is   error
+		says string
+	}
+	rows := []row{
+		{ops(w("locked/new", "1")), fs.ErrPermission, "write locked/new: directory locked cannot be changed: permission denied"},
+		{ops(w("g", "new"), w("locked/f", "1")), fs.ErrPermission, "stage locked/f: its owner 0:0 cannot be kept: operation not permitted"},
+		{ops(rm("locked/f")), fs.ErrPermission, "remove locked/f: directory locked cannot be changed"},
+		{ops(mv("g", "locked/g")), fs.ErrPermission, "rename locked/g: directory locked cannot be changed"},
+		{ops(mv("locked/f", "f")), fs.ErrPermission, "rename locked/f: directory locked cannot be changed"},
+	}
+	if i, err := os.Lstat(filepath.Join(dir, "root/sealed")); err == nil && i.Mode()&fs.ModeSticky != 0 {
+		rows = append(rows,
+			row{ops(w("sealed/f", "new")), fs.ErrPermission, "stage sealed/f: its owner 0:0 cannot be kept: operation not permitted"},
+			row{ops(rm("sealed/f")), fs.ErrPermission, "remove sealed/f: its directory is sticky and it belongs to another user"},
+			row{ops(mv("sealed/f", "f")), fs.ErrPermission, "rename sealed/f: its directory is sticky and it belongs to another user"},
+			row{ops(chmod("sealed/f", 0o600)), fs.ErrPermission, "chmod sealed/f: only the owner may change the mode"},
+			row{ops(writeFrom("new", filepath.Join(dir, "secret"))), fs.ErrPermission, "open " + filepath.Join(dir, "secret") + ": permission denied"})
+	}
+	for _, r := range rows {
+		checkRefused(t, dir, r.ops, r.is, r.says)
+	}
+}
