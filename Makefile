@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover
+.PHONY: check ci test race lint fuzz cover bench
 
 check:
 	.ci/run format modules vet lint readme
@@ -24,3 +24,7 @@ fuzz:
 cover:
 	go test -short -coverpkg=./... -coverprofile=cover.out ./...
 	go tool cover -func=cover.out | tail -1
+
+# As root: on a journaled ext4 image. See bench/doc.go.
+bench:
+	go -C bench run .

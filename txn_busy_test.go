@@ -131,7 +131,8 @@ func TestSignalWhileWaiting(t *testing.T) {
 	}{{syscall.SIGINT, 130}, {syscall.SIGTERM, 143}} {
 		root, _ := seeded(t, map[string]string{"a": "old"})
 		release := holdLock(t, root)
-		cmd, stderr := cli(t, root, `{"version":1,"ops":[{"op":"write","path":"a","content":"new"}]}`, "apply", "-", "--lock-timeout", "1h")
+		m := `{"version":1,"ops":[{"op":"write","path":"a","content":"new"}]}`
+		cmd, stderr := cli(t, root, m, "apply", "-", "--lock-timeout", "1h")
 		eventually(t, "the command waits for the lock", func() bool { return waitsForLock(cmd.Process.Pid) })
 		if err := cmd.Process.Signal(tt.sig); err != nil {
 			t.Fatal(err)

@@ -5,12 +5,10 @@ package txcommit_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/txcommit/txcommit/txn"
@@ -112,85 +110,45 @@ func TestCancelWhileWaiting(t *testing.T) {
 	clean(t, root)
 }
 
+// stageLarge stages more than is kept in memory, and leaves the writer open.
+func stageLarge(tx *txn.Tx) error {
+	w, err := tx.Create("large", 0o644)
+	if err == nil {
+		_, err = w.Write(make([]byte, 200<<10))
+	}
+	return err
+}
+
+func begin(t *testing.T, st *txn.Store) *txn.Tx {
+	t.Helper()
+	tx, err := st.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tx
+}
+
+func wantErr(t *testing.T, what string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
 // TestEndings checks the ways in which a transaction and a store end, and that what was staged goes with them.
 func TestEndings(t *testing.T) {
-	large := make([]byte, 200<<10)
-	stage := func(tx *txn.Tx) error {
-		w, err := tx.Create("large", 0o644)
-		if err == nil {
-			_, err = w.Write(large)
-		}
-		return err
-	}
-	boom := errors.New("boom")
-	begin := func(t *testing.T, st *txn.Store) *txn.Tx {
-		tx, err := st.Begin(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tx
-	}
-	is := func(t *testing.T, what string, got, want error) {
-		t.Helper()
-		if !errors.Is(got, want) {
-			t.Errorf("%s: %v, want %v", what, got, want)
-		}
-	}
 	tests := []struct {
 		name string
 		run  func(t *testing.T, st *txn.Store)
 	}{
 		{"error in Update", func(t *testing.T, st *txn.Store) {
-			is(t, "Update", st.Update(ctx, func(tx *txn.Tx) error { return errors.Join(stage(tx), boom) }), boom)
+			err := st.Update(ctx, func(tx *txn.Tx) error { return errors.Join(stageLarge(tx), errCountdown) })
+			wantErr(t, "Update", err, errCountdown)
 		}},
-		{"panic in Update", func(t *testing.T, st *txn.Store) {
-			defer func() {
-				if r := recover(); r != boom {
-					t.Errorf("recover() = %v, want %v", r, boom)
-				}
-			}()
-			_ = st.Update(ctx, func(tx *txn.Tx) error {
-				if err := stage(tx); err != nil {
-					t.Error(err)
-				}
-				panic(boom)
-			})
-		}},
-		{"Rollback twice", func(t *testing.T, st *txn.Store) {
-			tx := begin(t, st)
-			is(t, "stage", stage(tx), nil)
-			is(t, "Rollback", tx.Rollback(), nil)
-			is(t, "the second Rollback", tx.Rollback(), txn.ErrTxDone)
-			_, err := tx.Commit(ctx)
-			is(t, "Commit", err, txn.ErrTxDone)
-			is(t, "WriteFile", put("a", "new")(tx), txn.ErrTxDone)
-			_, err = tx.Create("b", 0o644)
-			is(t, "Create", err, txn.ErrTxDone)
-		}},
-		{"Commit twice", func(t *testing.T, st *txn.Store) {
-			tx := begin(t, st)
-			is(t, "Mkdir", tx.Mkdir("dir", 0o755), nil)
-			_, err := tx.Commit(ctx)
-			is(t, "Commit", err, nil)
-			_, err = tx.Commit(ctx)
-			is(t, "the second Commit", err, txn.ErrTxDone)
-			is(t, "Rollback", tx.Rollback(), txn.ErrTxDone)
-			_, err = tx.Plan(ctx)
-			is(t, "Plan", err, txn.ErrTxDone)
-		}},
-		{"Close with open transactions", func(t *testing.T, st *txn.Store) {
-			one, two := begin(t, st), begin(t, st)
-			is(t, "stage", errors.Join(stage(one), stage(two)), nil)
-			is(t, "Close", st.Close(), nil)
-			is(t, "the second Close", st.Close(), nil)
-			_, err := one.Commit(ctx)
-			is(t, "Commit", err, txn.ErrTxDone)
-			is(t, "Rollback", two.Rollback(), txn.ErrTxDone)
-			is(t, "Update", st.Update(ctx, put("a", "new")), txn.ErrClosed)
-			is(t, "View", st.View(ctx, func(fs.FS) error { return nil }), txn.ErrClosed)
-			_, err = st.Begin(ctx)
-			is(t, "Begin", err, txn.ErrClosed)
-		}},
+		{"panic in Update", panicInUpdate},
+		{"Rollback twice", rollbackTwice},
+		{"Commit twice", commitTwice},
+		{"Close with open transactions", closeWithOpen},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -204,117 +162,52 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestCloseWhileInUse closes a store while goroutines commit and view: what has begun ends as usual, what comes later is
-// told that the store is closed, and exactly the acknowledged commits are there.
-func TestCloseWhileInUse(t *testing.T) {
-	for round := range 20 / fewer {
-		root, st := seeded(t, map[string]string{"a": "old"})
-		var committed [6]atomic.Int64
-		started := make(chan struct{}, 64)
-		var wg sync.WaitGroup
-		for g := range committed {
-			wg.Go(func() {
-				for n := 0; ; n++ {
-					err := st.Update(ctx, put(fmt.Sprintf("f%d-%d", g, n), "new"))
-					if errors.Is(err, txn.ErrClosed) || errors.Is(err, txn.ErrTxDone) {
-						return
-					}
-					if err == nil {
-						err = st.View(ctx, func(fsys fs.FS) error { _, err := readFS(fsys, "a"); return err })
-						committed[g].Store(int64(n + 1))
-					}
-					if err != nil && !errors.Is(err, txn.ErrClosed) {
-						t.Errorf("round %d: %v", round, err)
-						return
-					}
-					select {
-					case started <- struct{}{}:
-					default:
-					}
-				}
-			})
+func panicInUpdate(t *testing.T, st *txn.Store) {
+	defer func() {
+		if r := recover(); r != errCountdown {
+			t.Errorf("recover() = %v, want %v", r, errCountdown)
 		}
-		for range round % 12 {
-			<-started
-		}
-		if err := st.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-		within(t, lockTimeout, "what was running at Close", wg.Wait)
-		for g := range committed {
-			n := committed[g].Load()
-			if read(t, root, fmt.Sprintf("f%d-%d", g, n)) != "" || n > 0 && read(t, root, fmt.Sprintf("f%d-%d", g, n-1)) != "new" {
-				t.Errorf("round %d, goroutine %d: %d commits acknowledged, and the tree holds another number", round, g, n)
-			}
-		}
-		clean(t, root)
-	}
+	}()
+	_ = st.Update(ctx, func(tx *txn.Tx) error {
+		wantErr(t, "stage", stageLarge(tx), nil)
+		panic(errCountdown)
+	})
 }
 
-// TestNoDescriptorLeaks counts this process's descriptors before and after many commits, views, conflicts, cancelled
-// commits and stores: there may be no more than before.
-func TestNoDescriptorLeaks(t *testing.T) {
-	needProc(t)
-	base := inMemory(t)
-	st, root := open(t, filepath.Join(base, "one")), filepath.Join(base, "two")
-	if err := st.Update(ctx, put("a", "old")); err != nil {
-		t.Fatal(err)
-	}
-	descriptors := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
-	before := descriptors()
-	for i := range 2000 / fewer {
-		errs := errors.Join(
-			st.Update(ctx, put("a", fmt.Sprint(i))),
-			expect(st.Update(ctx, put("a", "no", txn.IfAbsent())), txn.ErrConflict),
-			st.View(ctx, func(fsys fs.FS) error { _, err := readFS(fsys, "a"); return err }),
-		)
-		if i%20 == 0 {
-			own, err := txn.Open(ctx, root, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			errs = errors.Join(errs,
-				expect(own.Update(newCountdown(i/20%20), put("b", "no")), errCountdown),
-				own.View(ctx, func(fs.FS) error { return nil }),
-				giveUp(own),
-				own.Close(),
-			)
-		}
-		if errs != nil {
-			t.Fatalf("round %d: %v", i, errs)
-		}
-	}
-	if after := descriptors(); after > before {
-		t.Errorf("%d descriptors before, %d after", before, after)
-	}
+func rollbackTwice(t *testing.T, st *txn.Store) {
+	tx := begin(t, st)
+	wantErr(t, "stage", stageLarge(tx), nil)
+	wantErr(t, "Rollback", tx.Rollback(), nil)
+	wantErr(t, "the second Rollback", tx.Rollback(), txn.ErrTxDone)
+	_, err := tx.Commit(ctx)
+	wantErr(t, "Commit", err, txn.ErrTxDone)
+	wantErr(t, "WriteFile", put("a", "new")(tx), txn.ErrTxDone)
+	_, err = tx.Create("b", 0o644)
+	wantErr(t, "Create", err, txn.ErrTxDone)
 }
 
-// inMemory returns a folder with two empty folders, on a file system whose syncs cost nothing if there is one.
-func inMemory(t *testing.T) string {
-	t.Helper()
-	base, err := os.MkdirTemp("/dev/shm", "txcommit-")
-	if err != nil {
-		base = t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	for _, name := range []string{"one", "two"} {
-		if err := os.Mkdir(filepath.Join(base, name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return base
+func commitTwice(t *testing.T, st *txn.Store) {
+	tx := begin(t, st)
+	wantErr(t, "Mkdir", tx.Mkdir("dir", 0o755), nil)
+	_, err := tx.Commit(ctx)
+	wantErr(t, "Commit", err, nil)
+	_, err = tx.Commit(ctx)
+	wantErr(t, "the second Commit", err, txn.ErrTxDone)
+	wantErr(t, "Rollback", tx.Rollback(), txn.ErrTxDone)
+	_, err = tx.Plan(ctx)
+	wantErr(t, "Plan", err, txn.ErrTxDone)
 }
 
-// expect turns the error that is due into none. A commit that gets through is let go.
-func expect(got, want error) error {
-	if got == nil || errors.Is(got, want) {
-		return nil
-	}
-	return fmt.Errorf("%w, want %w", got, want)
+func closeWithOpen(t *testing.T, st *txn.Store) {
+	one, two := begin(t, st), begin(t, st)
+	wantErr(t, "stage", errors.Join(stageLarge(one), stageLarge(two)), nil)
+	wantErr(t, "Close", st.Close(), nil)
+	wantErr(t, "the second Close", st.Close(), nil)
+	_, err := one.Commit(ctx)
+	wantErr(t, "Commit", err, txn.ErrTxDone)
+	wantErr(t, "Rollback", two.Rollback(), txn.ErrTxDone)
+	wantErr(t, "Update", st.Update(ctx, put("a", "new")), txn.ErrClosed)
+	wantErr(t, "View", st.View(ctx, func(fs.FS) error { return nil }), txn.ErrClosed)
+	_, err = st.Begin(ctx)
+	wantErr(t, "Begin", err, txn.ErrClosed)
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -120,14 +121,29 @@ func (in *input) verify(root string) error {
 	})
 }
 
+// sameFile compares two files piece by piece: one can be a GiB.
 func sameFile(want, got string) error {
-	w, err := os.ReadFile(want)
+	w, err := os.Open(want)
 	if err != nil {
 		return err
 	}
-	g, err := os.ReadFile(got)
-	if err == nil && !bytes.Equal(w, g) {
-		err = fmt.Errorf("%s does not hold what is in %s", got, want)
+	defer w.Close()
+	g, err := os.Open(got)
+	if err != nil {
+		return err
 	}
-	return err
+	defer g.Close()
+	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
+	for {
+		n, err := io.ReadFull(w, x)
+		m, err2 := io.ReadFull(g, y)
+		switch {
+		case !bytes.Equal(x[:n], y[:m]):
+			return fmt.Errorf("%s does not hold what is in %s", got, want)
+		case err == io.EOF || err == io.ErrUnexpectedEOF:
+			return nil
+		case err != nil || err2 != nil:
+			return errors.Join(err, err2)
+		}
+	}
 }

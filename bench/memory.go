@@ -136,7 +136,7 @@ func measureMemory(ctx context.Context, b *bench, w *workload) error {
 			return err
 		}
 		b.report.note(b.device, w, "one file of 4 KiB: %s", mib(p.small))
-		b.report.note(b.device, w, "one file of 1 GiB: %s, %s more", mib(p.large), mib(p.large-p.small))
+		b.report.note(b.device, w, "one file of 1 GiB: %s, a difference of %s", mib(p.large), mib(p.large-p.small))
 		b.report.note(b.device, w, "%d ops in one manifest: %s, %d bytes an op over the first", manyOps, mib(p.many), (p.many-p.small)/manyOps)
 		return nil
 	})

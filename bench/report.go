@@ -192,7 +192,7 @@ func ms(d time.Duration) string {
 
 func mib(n int64) string {
 	v := float64(n) / (1 << 20)
-	if v < 10 {
+	if -10 < v && v < 10 {
 		return fmt.Sprintf("%.2f MiB", v)
 	}
 	return fmt.Sprintf("%.0f MiB", v)

@@ -66,10 +66,17 @@ func workloads() []*workload {
 func replace(n int) *workload {
 	return &workload{
 		name:  fmt.Sprintf("replace-%d", n),
-		about: fmt.Sprintf("%d files of 4 KiB in %d folders are replaced", n, min(n, maxFolders)),
+		about: fmt.Sprintf("%s of 4 KiB in %s replaced", count(n, "file"), count(min(n, maxFolders), "folder")),
 		begin: func(_ context.Context, dir string) (*input, error) { return newInput(dir, n) },
 		next:  func(in *input, round int) error { return in.fill(round, blockSize) },
 	}
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 const largeSize = 1 << 30

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"os"
+
 	"github.com/cockroachdb/errors"
 	"github.com/google/uuid"
 	bolt "go.etcd.io/bbolt"
@@ -8,7 +10,10 @@ import (
 
 // DB is an open journal. It is not safe for concurrent use: its user holds the store's lock.
 type DB struct {
-	db *bolt.DB
+	db   *bolt.DB
+	file *os.File // that of db
+	// settled says that all that can be seen is durable.
+	settled bool
 }
 
 // Records returns all records, in the order of their ids (which is that of their transactions). The first one that is
@@ -82,26 +87,33 @@ func (j *DB) Put(r *Record, done []uuid.UUID) error {
 	})
 }
 
-// Reput makes all that can be seen durable: a process that was killed between bbolt's write and its sync leaves a
-// record that others see and that a power cut would take back.
-func (j *DB) Reput() error {
-	return j.update(func(tx *bolt.Tx) error {
-		b := tx.Bucket(bucketRecords)
-		type pair struct{ k, v []byte }
-		var all []pair
-		if err := b.ForEach(func(k, v []byte) error {
-			all = append(all, pair{append([]byte(nil), k...), append([]byte(nil), v...)})
-			return nil
-		}); err != nil {
+// Settle makes all that can be seen durable: a process that was killed between bbolt's last write and its sync, or whose
+// sync has failed, leaves a commit that others see and that a power cut takes back. Nothing may be done because of it
+// before, and nothing written: bbolt overwrites the pages that such a commit has freed, and the power cut would find the
+// older one in ruins. Only the pages of the head can be in doubt, since bbolt syncs the others before it; they are
+// written as they are, which also undoes what a failed sync has done to them, and then synced.
+//
+// Every change of the journal settles it first. A caller that syncs anyway gives its sync, which must make the journal's
+// file durable too, and saves a flush; nil is the journal's own.
+func (j *DB) Settle(sync func() error) error {
+	if !j.settled {
+		head := make([]byte, 2*j.db.Info().PageSize)
+		if _, err := j.file.ReadAt(head, 0); err != nil {
 			return err
 		}
-		for _, p := range all {
-			if err := b.Put(p.k, p.v); err != nil {
-				return err
-			}
+		if _, err := j.file.WriteAt(head, 0); err != nil {
+			return err
 		}
-		return nil // an update without a change is written and synced all the same
-	})
+		if sync == nil {
+			sync = j.file.Sync
+		}
+	}
+	if sync == nil {
+		return nil
+	}
+	err := sync()
+	j.settled = j.settled || err == nil
+	return err
 }
 
 // SetState moves a record on; see State for what is legal.
@@ -158,7 +170,9 @@ func (j *DB) Size() (size int64, err error) {
 }
 
 // CopyTo writes the remembered keys into a journal that Format has just made, in one change. There must be no record.
+// It does not make the fresh journal durable: like Format, it leaves that to the caller.
 func (j *DB) CopyTo(fresh *DB) error {
+	fresh.syncNothing()
 	return j.view(func(from *bolt.Tx) error {
 		if k, _ := from.Bucket(bucketRecords).Cursor().First(); k != nil {
 			return errors.AssertionFailedf("journal: a journal with records cannot be replaced")
@@ -196,5 +210,10 @@ func (j *DB) view(f func(*bolt.Tx) error) error {
 }
 
 func (j *DB) update(f func(*bolt.Tx) error) error {
-	return told(guarded(func() error { return j.db.Update(f) }))
+	if err := j.Settle(nil); err != nil {
+		return err
+	}
+	err := told(guarded(func() error { return j.db.Update(f) }))
+	j.settled = err == nil
+	return err
 }

@@ -155,20 +155,28 @@ func count(t testing.TB, j *DB, bucket []byte) (n int) {
 	return n
 }
 
-// Reput changes nothing that can be seen, and is a durable change all the same.
-func TestReput(t *testing.T) {
+// Settle changes nothing that can be seen; it takes the caller's sync, and syncs by itself only while something may be
+// in doubt.
+func TestSettle(t *testing.T) {
 	for _, records := range [][]*Record{nil, {sample(1), big(2, 4000)}} {
 		j := open(t)
 		for _, r := range records {
 			put(t, j, r)
 		}
 		before := newestMeta(t, j)
-		if err := j.Reput(); err != nil {
-			t.Fatal(err)
+		for _, settled := range []bool{false, true} {
+			j.settled = settled
+			failed, syncs := errors.New("sync"), 0
+			if err := j.Settle(func() error { syncs++; return failed }); err != failed || syncs != 1 || j.settled != settled {
+				t.Errorf("failing sync, settled %v: %v after %d syncs, then settled: %v", settled, err, syncs, j.settled)
+			}
+			if err := j.Settle(nil); err != nil || !j.settled {
+				t.Errorf("settled %v: %v, then settled: %v", settled, err, j.settled)
+			}
 		}
 		want(t, j, records...)
-		if after := newestMeta(t, j); after != before+1 {
-			t.Errorf("with %d records: transaction %d after Reput, want %d", len(records), after, before+1)
+		if after := newestMeta(t, j); after != before {
+			t.Errorf("with %d records: transaction %d after Settle, want %d", len(records), after, before)
 		}
 	}
 }

@@ -22,7 +22,7 @@ type model struct {
 	keys map[string]uuid.UUID
 }
 
-// Any sequence of puts, transitions, deletions, reputs and reopenings leaves what a list and a map would, and a file
+// Any sequence of puts, transitions, deletions, settlings and reopenings leaves what a list and a map would, and a file
 // that verify and bbolt's own check find whole.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -31,8 +31,8 @@ func TestModel(t *testing.T) {
 		defer func() { _ = m.j.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"put": m.put, "state": m.state, "delete": m.remove, "reopen": func(*rapid.T) { m.reopen() },
-			"reput": func(*rapid.T) { m.must(m.j.Reput()) },
-			"":      m.check,
+			"settle": func(*rapid.T) { m.must(m.j.Settle(nil)) },
+			"":       m.check,
 		})
 	})
 }

@@ -63,6 +63,8 @@ func Format(open OpenFunc, name string) error {
 	if err != nil {
 		return err
 	}
+	j.settled = true // nobody else has seen it
+	j.syncNothing()
 	err = j.update(func(tx *bolt.Tx) error {
 		for _, b := range [][]byte{bucketMeta, bucketRecords, bucketKeys, bucketOrder} {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
@@ -73,6 +75,10 @@ func Format(open OpenFunc, name string) error {
 	})
 	return errors.Join(err, j.Close())
 }
+
+// syncNothing leaves it to the caller to make the file durable as a whole. It is for a file that has no name to be found
+// by yet.
+func (j *DB) syncNothing() { j.db.NoSync, j.db.NoGrowSync = true, true }
 
 func openBolt(open OpenFunc, name string, readOnly bool) (j *DB, err error) {
 	var file *os.File
@@ -91,7 +97,7 @@ func openBolt(open OpenFunc, name string, readOnly bool) (j *DB, err error) {
 		if err != nil {
 			return classify(err)
 		}
-		j = &DB{db: db}
+		j = &DB{db: db, file: file}
 		return nil
 	})
 	if err != nil && file != nil {

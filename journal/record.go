@@ -78,7 +78,7 @@ type Step struct {
 	Sub    uint32 // index of the stage subfolder in Record.Subs
 	Num    uint32
 	New    Inode  // install: the staged inode; remove: the placeholder
-	Walk   uint64 // install of a folder: the digest of all that is below
+	Walk   uint64 // install of a folder: the digest of all that is below; of a file that is not Linked: of its size and time
 	Digest uint64 // level process: the digest of the content
 	Old    Entry  // what is at the target; for a move, at its old name
 	Mode   uint16 // chmod: the new mode

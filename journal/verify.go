@@ -22,13 +22,13 @@ import (
 //
 // # One damaged meta page
 //
-// bbolt would take the other one, which is the transaction before. That is right after a torn write, and wrong when the
-// newer one was damaged later: the last put would be lost, with steps of its record in the tree and what it replaced in
-// a stage folder that looks like nobody's and is swept; or a record would come back and be redone over what a user has
+// bbolt would take the other one, which is the commit before. That is right after a torn write, and wrong when the newer
+// one was damaged later: the last put would be lost, with steps of its record in the tree and what it replaced in a
+// stage folder that looks like nobody's and is swept; or a record would come back and be redone over what a user has
 // done since its acknowledgement. What remains does not tell which of the two was damaged. So both must be valid. A
 // crash cannot damage one: its 64 bytes lie in one sector of a file whose pages are real before it gets its name, and
-// sectors are written whole or not at all. Where a device does tear a sector, the answer is ErrJournal and not half a
-// tree.
+// sectors are written whole or not at all (assumption A6 of docs/design.md). Where a device does tear a sector, the
+// answer is ErrJournal and not half a tree.
 //
 // The layout is that of bbolt's internal/common (page.go, meta.go, bucket.go, inode.go), in the machine's byte order.
 func verify(f *os.File) error {

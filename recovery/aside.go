@@ -102,13 +102,16 @@ func (r *Run) mayThrow(s *journal.Step, sub *fsys.Dir, name string, i fsys.Info)
 }
 
 // mayThrowNew is mayThrow for what we staged: it is ours, unless it is the user's file under a second name and has lost
-// its first, or a folder into which somebody has put something while it was in the tree.
+// its first, or somebody has edited it, or put something into it, while it was in the tree.
 func (r *Run) mayThrowNew(s *journal.Step, sub *fsys.Dir, name string, i fsys.Info) (bool, error) {
 	if s.Flags&journal.Linked != 0 {
 		return i.Nlink > 1, nil
 	}
-	if i.Kind != fsys.Folder || r.rec.State == journal.Decided {
+	if r.rec.State == journal.Decided {
 		return true, nil
+	}
+	if i.Kind != fsys.Folder {
+		return Seal(i) == s.Walk, nil
 	}
 	w, err := WalkFolder(sub, name)
 	return err == nil && w.Digest == s.Walk, err

@@ -98,7 +98,7 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 	}
 	// A record that we see may be one that a killed process had written and not yet synced. If we acted on it and the
 	// power failed, half of it would be in the tree and nothing in the journal.
-	if err := e.DB.Reput(); err != nil {
+	if err := e.DB.Settle(nil); err != nil {
 		return rep, Incomplete(PathError("write", ".txcommit/journal.db", err))
 	}
 	var torn error

@@ -69,8 +69,13 @@ func (r *Run) undoAll(cause error) error {
 	if err := r.env.DB.Delete(r.rec); err != nil {
 		return &incomplete{cause, err}
 	}
-	// What is left holds only our own files: should this fail, the next commit sweeps it.
-	_ = r.discard()
+	// What is left holds only our own files: should this fail, the next commit sweeps it. Without its record the stage
+	// folder can be deleted in place, too, where the disk is so full that not even a rename is possible (btrfs).
+	if r.discard() != nil {
+		id := r.rec.ID.String()
+		_ = r.env.Stage.RemoveAll(id)
+		_ = r.env.Stage.Unlink(id + OwnerSuffix)
+	}
 	return &RolledBack{cause}
 }
 

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"strconv"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 	"golang.org/x/sync/errgroup"
@@ -92,6 +93,9 @@ func (r *Run) parent(i uint32) (*fsys.Dir, error) {
 	}
 	p := &r.rec.Parents[i]
 	d, err := openBeneath(r.env.Root, p.Path)
+	if err == syscall.ELOOP || err == syscall.ENOTDIR { // a link or a file is in its place
+		return nil, errMoved
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,9 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 // SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record.
 func (e *Env) SweepUnmade() (swept int, err error) {
 	dead, err := e.deadStages(nil)
+	if isGone(err) {
+		return 0, nil // another first transaction has failed and taken its half-made store away
+	}
 	if err != nil {
 		return 0, err
 	}

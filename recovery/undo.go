@@ -72,8 +72,11 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		if n.Kind == fsys.Folder {
 			return errors.New("a directory is seen at two names")
 		}
-		if s.Flags&journal.Linked == 0 || s.Old.Kind == 0 {
+		switch {
+		case s.Old.Kind == 0 || s.Flags&(journal.Linked|journal.Exchange) == journal.Exchange:
 			return tree.Unlink(s.Name)
+		case s.Flags&journal.Linked == 0:
+			return sub.Rename(OldName(s.Num), tree, s.Name) // takes the place of T's second half
 		}
 		return nil
 	case n.Exists():

@@ -25,10 +25,10 @@ func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 		return s.locked(ctx, func(ses *session) error {
 			r, err := ses.recover(ctx)
 			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, swept+r.Swept, r.Displaced
-			if err != nil {
-				return err
+			if terr := ses.env.EmptyTrash(); err == nil { // also beside an error: that of a torn transaction comes once
+				err = terr
 			}
-			return ses.env.EmptyTrash()
+			return err
 		})
 	})
 	return rep, err

@@ -29,9 +29,9 @@ func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
 		if len(st.staged) <= kickLimit {
 			st.waitWrites()
 		}
-		return stageError("sync", st.dir.SyncFS())
+		return stageError("sync", ses.env.DB.Settle(st.dir.SyncFS))
 	}
-	if err := st.syncEach(); err != nil {
+	if err := st.syncEach(ses.env.DB); err != nil {
 		return err
 	}
 	return syncFolders(st.dir, st.stages, ses.env.State, ses.env.Root)
@@ -53,10 +53,11 @@ func (s *stage) waitWrites() {
 
 const parallelSyncs = 32
 
-// syncEach makes every staged file and folder durable by a sync of its own.
-func (s *stage) syncEach() error {
+// syncEach makes every staged file and folder durable by a sync of its own, and the journal as it is.
+func (s *stage) syncEach(db *journal.DB) error {
 	var g errgroup.Group
 	g.SetLimit(parallelSyncs)
+	g.Go(func() error { return recovery.PathErrno("sync", statePath(journalFile), bareErrno(db.Settle(nil))) })
 	for path, st := range s.staged {
 		g.Go(func() error { return pathError("sync", path, s.syncOne(st)) })
 	}

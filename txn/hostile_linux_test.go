@@ -99,8 +99,6 @@ func swapTries(t *testing.T, root string, tries int) (committed, refused int) {
 	return committed, refused
 }
 
-func rmAllOK(path string) manifest.Op { return with(rmAll(path), missingOK) }
-
 // The inode flags of linux/fs.h, see ioctl_iflags(2).
 const (
 	immutable  = 0x10
@@ -266,5 +264,20 @@ func permissionsChild(t *testing.T) {
 	}
 	for _, r := range rows {
 		checkRefused(t, dir, r.ops, r.is, r.says)
+	}
+	readOnlySibling(t, dir)
+}
+
+// readOnlySibling has an unchanged read-only file beside what fails, and beside what is committed: neither the way back
+// nor the way forward touches it (field.md 15).
+func readOnlySibling(t *testing.T, dir string) {
+	must(t, os.Chmod(filepath.Join(dir, "root/mine/f"), 0o400))
+	sibling := w("mine/f", "old")
+	was := stamp(t, filepath.Join(dir, "root/mine/f"))
+	checkRefused(t, dir, ops(sibling, w("g", "new"), expecting(w("new", "1"), present)), txn.ErrConflict, "new: expected to be present")
+	_, err := commitOps(open(t, filepath.Join(dir, "root"), nil), ops(sibling, w("g", "new"), w("mine/g", "1")))
+	must(t, err)
+	if now := stamp(t, filepath.Join(dir, "root/mine/f")); now != was {
+		t.Errorf("the read-only file was touched: %s, was %s", now, was)
 	}
 }

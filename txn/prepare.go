@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"slices"
 	"syscall"
 	"time"
 
@@ -164,6 +163,9 @@ func (p *preparer) install(st *step, js *journal.Step) (err error) {
 		js.Flags |= journal.Linked
 	}
 	js.New, js.Num = journal.Inode(s.info.ID), s.num
+	if js.Flags&journal.Linked == 0 {
+		js.Walk = recovery.Seal(s.info) // of a folder: see walkNew
+	}
 	if js.Sub, err = p.sub(s.sub); err != nil {
 		return err
 	}
@@ -273,100 +275,4 @@ func (p *preparer) move(st *step, js *journal.Step) (err error) {
 	js.ToName = st.name
 	js.ToParent, err = p.parent(st.folder)
 	return err
-}
-
-// walkOld records what is below a folder that leaves the tree, and refuses what must not leave it.
-func (p *preparer) walkOld(st *step, js *journal.Step) error {
-	d, err := p.res.handle(st.folder)
-	if err != nil {
-		return err
-	}
-	w, err := recovery.WalkFolder(d, st.name)
-	switch {
-	case err == syscall.EBUSY:
-		return errors.Wrap(err, "something is mounted below")
-	case err != nil:
-		return err
-	case st.empty && !w.Empty:
-		return syscall.ENOTEMPTY
-	case w.Store != "":
-		return errors.Newf("holds another store (%s)", w.Store)
-	case w.Immutable != "":
-		return errors.Wrapf(syscall.EPERM, "%s below it is immutable or append-only", w.Immutable)
-	}
-	js.Old.Walk = w.Digest
-	p.removed[st.want] = w.Files
-	return nil
-}
-
-// linkInside puts renamed files into the new folders that they come with.
-func (p *preparer) linkInside() error {
-	for _, w := range p.sorted() {
-		if w.inside == nil || w.kind != wantLinked {
-			continue
-		}
-		if err := p.linkRenamed(w); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("rename", w.said, err)}
-		}
-	}
-	return nil
-}
-
-// finishFolders gives new folders their exact modes, which may lock us out of them: the deepest first.
-func (p *preparer) finishFolders() error {
-	for _, w := range slices.Backward(p.sorted()) {
-		bits, ok := w.mode.Bits()
-		if w.kind != wantFolder || !ok {
-			continue
-		}
-		s := p.stage.staged[w.path()]
-		if err := p.stage.dir.Chmod(s.at, s.info.ID, bits); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("mkdir", w.said, err)}
-		}
-	}
-	return nil
-}
-
-// walkNew records what is below the new folders.
-func (p *preparer) walkNew(steps []*step) error {
-	for i, st := range steps {
-		if st.kind != journal.Install || st.want.kind != wantFolder {
-			continue
-		}
-		w, err := recovery.WalkFolder(p.stage.dir, p.stage.staged[st.path()].at)
-		if err != nil {
-			return stageFailed(st.want, err)
-		}
-		p.rec.Steps[i].Walk = w.Digest
-	}
-	return nil
-}
-
-// probeExchange finds out whether two names can be exchanged here, by exchanging two names of ours.
-func (p *preparer) probeExchange(steps []*step) error {
-	needed := false
-	for _, st := range steps {
-		needed = needed || st.kind == journal.Install && st.old.Exists()
-	}
-	if !needed {
-		return nil
-	}
-	if known, ok := p.tx.store.exchanges.Load(p.self.Dev); ok {
-		p.exchange = known.(bool)
-		return nil
-	}
-	for _, name := range []string{"probe-a", "probe-b"} {
-		f, err := p.stage.dir.Create(name, 0o600)
-		if err != nil {
-			return stageError("create", err)
-		}
-		_ = f.Close()
-	}
-	err := p.stage.dir.Exchange("probe-a", p.stage.dir, "probe-b")
-	if err != nil && !errors.Is(err, ErrUnsupported) {
-		return stageError("exchange", err)
-	}
-	p.exchange = err == nil
-	p.tx.store.exchanges.Store(p.self.Dev, p.exchange)
-	return nil
 }

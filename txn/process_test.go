@@ -128,6 +128,23 @@ func TestProcessReboot(t *testing.T) {
 	}
 }
 
+// TestProcessRebootOutOfOrder commits the transaction that was begun first last: it is the one that counts.
+func TestProcessRebootOutOfOrder(t *testing.T) {
+	dir := memoryDir(t)
+	t.Chdir(dir)
+	plant(t, dir, "root/f=old")
+	st := open(t, "root", quick)
+	early, err := begin(st, ops(rm("f")))
+	must(t, err)
+	_, err = commitOps(st, ops(w("f", "late")))
+	must(t, err)
+	_, err = early.Commit(t.Context())
+	must(t, err)
+	must(t, st.Close())
+	reboot(t, "root")
+	checkTorn(t, "")
+}
+
 func joinAll(errs ...error) error { return errors.Join(errs...) }
 
 // checkTorn opens ./root twice: what is torn is said the first time.

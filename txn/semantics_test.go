@@ -144,6 +144,20 @@ func TestRemoveMkdirChmod(t *testing.T) {
 	})
 }
 
+// TestHardLink writes to one name of a file with two: the other name keeps the old file (field.md 12). What is unchanged
+// keeps both names.
+func TestHardLink(t *testing.T) {
+	root := memoryDir(t)
+	plant(t, root, "a=old", "c=same")
+	must(t, os.Link(filepath.Join(root, "a"), filepath.Join(root, "b")))
+	must(t, os.Link(filepath.Join(root, "c"), filepath.Join(root, "d")))
+	was := stamps(t, root)
+	_, err := commitOps(open(t, root, nil), ops(w("a", "new"), w("c", "same")))
+	must(t, err)
+	compareTrees(t, map[string]string{".": "d", "a": "new", "b": "old", "c": "same", "d": "same"}, contents(t, root))
+	sameStamps(t, was, stamps(t, root), []string{"a"})
+}
+
 // do commits each deed in a new root, and again, when there must be nothing left to do wherever that makes sense.
 func do(t *testing.T, deeds []deed) {
 	for _, d := range deeds {

@@ -5,8 +5,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
+
 	"github.com/txcommit/txcommit/internal/fsys"
 )
 
@@ -117,12 +119,21 @@ func (s *stage) finish(w *want, st *staged) (err error) {
 const kickLimit = 100
 
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
+	defer awaitForks()
 	return parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
 		if err := s.file(sc, files[i], len(files) <= kickLimit); err != nil {
 			return stageFailed(files[i], err)
 		}
 		return nil
 	})
+}
+
+// awaitForks returns when no child that this process has forked before still holds our files open for writing, as each
+// does until its exec: a program that was just committed would be "text file busy" (https://go.dev/issue/22315).
+// Package syscall holds the lock from the fork to the exec, on Linux; elsewhere this promises nothing.
+func awaitForks() {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 }
 
 func (s *stage) file(sc *scan, w *want, kick bool) error {
@@ -258,39 +269,4 @@ func keepAttributes(root *fsys.Dir, w *want, f *os.File) error {
 		return nil
 	}
 	return fsys.ChmodFile(f, w.info.Mode)
-}
-
-// linkSource stages the file that a tree op moves as a second link to it, where that is as good as a copy.
-func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
-	c := w.content
-	if !c.link || w.heritage != nil && w.heritage.DefaultACL != nil || !w.sameOwner(c.info) {
-		return false, nil
-	}
-	attrs, err := c.dir.Xattrs(c.rel)
-	if err != nil || len(attrs) > 0 {
-		return false, err
-	}
-	if w.info.Kind == fsys.File {
-		if attrs, err = sc.root.Xattrs(w.path()); err != nil || len(attrs) > 0 {
-			return false, err
-		}
-	}
-	if err := c.dir.Link(c.rel, s.dir, st.at); err != nil {
-		return false, nil // another file system, or not permitted: a copy will do
-	}
-	return true, s.finish(w, st)
-}
-
-// sameOwner says that a source has the owner and mode that the file shall have.
-func (w *want) sameOwner(source fsys.Info) bool {
-	bits, _ := w.mode.Bits()
-	if bits != source.Mode {
-		return false
-	}
-	if w.info.Kind == fsys.File {
-		return source.UID == w.info.UID && source.GID == w.info.GID
-	}
-	h := w.heritage
-	return source.UID == uint32(os.Geteuid()) && (h == nil && source.GID == uint32(os.Getegid()) ||
-		h != nil && (h.SetGID && source.GID == h.GID || !h.SetGID && source.GID == uint32(os.Getegid())))
 }

@@ -54,10 +54,24 @@ func (s *Store) sweepUnmade(ctx context.Context) (swept int, err error) {
 			return 0, recovery.PathError("clean up", statePath(name), err)
 		}
 	}
-	if env.Stage == nil {
-		return 0, nil
+	if err := emptyTrash(&env); err != nil || env.Stage == nil {
+		return 0, err
 	}
 	return env.SweepUnmade()
+}
+
+// emptyTrash deletes what a recovery has thrown away while the format file could be seen, which a power cut then took
+// back.
+func emptyTrash(env *recovery.Env) (err error) {
+	env.Trash, err = env.State.Sub(recovery.TrashFolder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return recovery.PathError("open", statePath(recovery.TrashFolder), err)
+	}
+	defer closeDir(env.Trash)
+	return env.EmptyTrash()
 }
 
 // tempFiles are the names under which the files of a new store are made.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,13 +21,13 @@ func TestKill(t *testing.T) {
 		w := &workloads[i]
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			k := &killer{T: t, w: w, bin: bin, dir: filepath.Join(workFolder(t), "stand")}
+			k := &killer{T: t, w: w, bin: bin, dir: filepath.Join(workFolder(t), "stand"), seen: map[string]bool{}}
 			k.measure()
 			n := 1
 			for ; k.apply(n); n += k.pace() {
 			}
-			t.Logf("%d calls, %d of an idle recovery; %d runs cut, %d of them recoveries; %d old, %d new",
-				n-1, k.idle, k.cuts, k.nested, k.old, k.renewed)
+			t.Logf("%d calls, %d of an idle recovery; %d runs cut, %d recoveries of %d kinds; %d old, %d new",
+				n-1, k.idle, k.cuts, k.nested, len(k.seen), k.old, k.renewed)
 		})
 	}
 }
@@ -39,7 +40,7 @@ type killer struct {
 	dir  string
 	idle int // calls of a recovery that finds nothing to do
 
-	flushed bool // the last call that was cut was a flush
+	seen map[string]bool // recoveries that were cut at each call, by what they do
 
 	cuts, nested, old, renewed int
 }
@@ -94,20 +95,20 @@ func (k *killer) cut(n int) (*stand, supervise.Result) {
 	return s, res
 }
 
-// apply kills the command before its call n, and then the recovery before each of its calls. Where all that the
-// command has done since the last time was a flush, the recovery meets nothing new: of flushes a kill does not tell.
+// apply kills the command before its call n, and then the recovery before each of its calls. A recovery that makes the
+// very same calls as one before, on the same names, is not cut again: it would leave the same.
 func (k *killer) apply(n int) bool {
 	s, res := k.cut(n)
 	if s == nil {
 		return false
 	}
-	flushed := k.flushed
-	k.flushed = flushes(res.Hit)
 	recovery := s.run(k, supervise.Fault{}, supervise.Options{Trace: true}, "recover")
 	k.check(s, &res, nil, &recovery)
-	if recovery.Calls <= k.idle || flushed {
+	did := callsOf(recovery.Trace)
+	if recovery.Calls <= k.idle || k.seen[did] {
 		return true
 	}
+	k.seen[did] = true
 	for m := 1; ; m += k.pace() {
 		if m > 1 && m <= len(recovery.Trace) && flushes(&recovery.Trace[m-2]) {
 			continue
@@ -118,7 +119,18 @@ func (k *killer) apply(n int) bool {
 	}
 }
 
-// flushes says that a call makes things durable, and changes nothing else.
+// anyID is the id of a transaction, which is another one in each run.
+var anyID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+func callsOf(trace []supervise.Call) string {
+	var b strings.Builder
+	for _, c := range trace {
+		b.WriteString(anyID.ReplaceAllString(c.String(), "ID") + "\n")
+	}
+	return b.String()
+}
+
+// flushes says that a call makes things durable, and changes nothing else: of those a kill does not tell.
 func flushes(c *supervise.Call) bool {
 	switch c.Name {
 	case "fsync", "fdatasync", "syncfs", "sync_file_range":

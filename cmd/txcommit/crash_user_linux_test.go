@@ -35,9 +35,12 @@ func (s *stand) use(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.start, s.want, s.inodes = now, now, inodes
-	if s.left != nil {
-		s.workload = &workload{name: s.name, source: s.left}
+	w := *s.workload
+	if w.source, _, err = look(s.src()); err != nil {
+		t.Fatal(err)
 	}
+	w.left = nil
+	s.workload = &w
 }
 
 func (s *stand) usePath(at, entry string, isNew bool) error {

@@ -3,13 +3,13 @@
 package block
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/txcommit/txcommit/crashtest/bin"
+	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/sandbox"
 )
 
@@ -87,18 +87,5 @@ func (r *Recording) checkAfter(bin, temp string) error {
 	if err != nil || r.Stopped < 0 || r.Work.Steps[r.Stopped].Act != nil {
 		return err
 	}
-	switch r.ExitCode {
-	case 1, 3, 6: // failed, conflict, journal unreadable: the tree is old
-		if v.Steps != acked {
-			return fmt.Errorf("%d steps have taken effect, want %d", v.Steps, acked)
-		}
-	case 7: // committed, not cleaned up
-		if v.Steps != acked+1 {
-			return fmt.Errorf("%d steps have taken effect, want %d", v.Steps, acked+1)
-		}
-	case 0, 5:
-	default:
-		return fmt.Errorf("exit code %d is none for a device that fails", r.ExitCode)
-	}
-	return nil
+	return oracle.CheckExit(v, acked, r.ExitCode)
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -27,7 +26,7 @@ func (f *FS) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) f
 	if !st.Ok() {
 		return st
 	}
-	now := time.Now().UnixNano()
+	now := f.now
 	if size, ok := in.GetSize(); ok {
 		n.meta.Data, n.shared, n.meta.Mtime = resized(n.meta.Data, int64(size)), false, now
 		f.add(Event{Kind: Truncate, Ino: n.ino, Off: int64(size), Mtime: now, Path: f.fileName(n)}, nil)
@@ -42,7 +41,9 @@ func (f *FS) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) f
 	if gid, ok := in.GetGID(); ok {
 		n.meta.GID = gid
 	}
-	if t, ok := in.GetMTime(); ok {
+	if t, ok := in.GetMTime(); ok && in.Valid&fuse.FATTR_MTIME_NOW != 0 {
+		n.meta.Mtime = now
+	} else if ok {
 		n.meta.Mtime = t.UnixNano()
 	}
 	if m := n.meta; m.Mode != old.Mode || m.UID != old.UID || m.GID != old.GID || m.Mtime != old.Mtime {
@@ -63,7 +64,7 @@ func (f *FS) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.St
 		return st
 	}
 	if in.Flags&syscall.O_TRUNC != 0 && len(n.meta.Data) > 0 {
-		n.meta.Data, n.shared, n.meta.Mtime = nil, false, time.Now().UnixNano()
+		n.meta.Data, n.shared, n.meta.Mtime = nil, false, f.now
 		f.add(Event{Kind: Truncate, Ino: n.ino, Mtime: n.meta.Mtime, Path: f.fileName(n)}, nil)
 	}
 	out.OpenFlags = fuse.FOPEN_KEEP_CACHE
@@ -93,7 +94,7 @@ func (f *FS) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fu
 		n.meta.Data, n.shared = resized(n.meta.Data, max(end, int64(len(n.meta.Data)))), false
 	}
 	copy(n.meta.Data[off:], data)
-	n.meta.Mtime = time.Now().UnixNano()
+	n.meta.Mtime = f.now
 	e := Event{Kind: Write, Ino: n.ino, Off: off, Data: slices.Clone(data), Mtime: n.meta.Mtime, Path: f.fileName(n)}
 	if f.rec != nil && n == f.rec.mark {
 		e.Kind = Mark

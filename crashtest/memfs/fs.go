@@ -20,6 +20,8 @@ type FS struct {
 	handles map[uint64][]fuse.DirEntry // open folders
 	nextFh  uint64
 
+	now int64 // the time, in nanoseconds; see Tick
+
 	// log is not nil while a tree is recorded.
 	log []Event
 	rec *recorder
@@ -55,6 +57,7 @@ func Reserve(ino uint64) {
 
 func newFS() *FS {
 	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), nodes: map[uint64]*node{}, handles: map[uint64][]fuse.DirEntry{}}
+	f.now = clock.Add(int64(time.Second))
 	root := f.newNode(Inode{Mode: syscall.S_IFDIR | 0o755})
 	root.up = root
 	return f
@@ -64,12 +67,25 @@ func newFS() *FS {
 func (f *FS) newNode(meta Inode) *node {
 	f.nextID++
 	n := &node{id: f.nextID, ino: lastIno.Add(1), meta: meta}
-	n.meta.Mtime = time.Now().UnixNano()
+	n.meta.Mtime = f.now
 	if n.meta.IsFolder() {
 		n.kids = map[string]*node{}
 	}
 	f.nodes[n.id] = n
 	return n
+}
+
+// clock is the time of the FS that was made or ticked last: each later one is ahead of it.
+var clock atomic.Int64
+
+func init() { clock.Store(time.Now().UnixNano()) }
+
+// Tick lets a second pass. Otherwise time stands still, as it does for a moment on any file system: a program that asks
+// for times without waiting for the server would be told by the kernel when a file was made, not when it was written.
+func (f *FS) Tick() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = clock.Add(int64(time.Second))
 }
 
 // Show shows an image as the folder name.

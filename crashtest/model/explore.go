@@ -25,6 +25,7 @@ type Counts struct {
 	Torn       int // a transaction of level process was reported
 	Nested     int // distinct states after a cut of a recovery; they are among States
 	Cut        int // recoveries that were cut so
+	Killed     int // of these: after the death of a process, which loses nothing until the power fails as well
 }
 
 // Add adds other counts.
@@ -39,20 +40,23 @@ func (c *Counts) Add(o Counts) {
 	c.Torn += o.Torn
 	c.Nested += o.Nested
 	c.Cut += o.Cut
+	c.Killed += o.Killed
 }
 
 func (c Counts) String() string {
 	return fmt.Sprintf("%d recordings, %d events, %d distinct states; of these %d needed redo and %d of them a change of the tree, "+
-		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries",
-		c.Recordings, c.Events, c.States, c.Redone, c.Applied, c.Undone, c.Swept, c.Torn, c.Nested, c.Cut)
+		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries, %d of them after a kill",
+		c.Recordings, c.Events, c.States, c.Redone, c.Applied, c.Undone, c.Swept, c.Torn, c.Nested, c.Cut, c.Killed)
 }
 
 // Limits bound an exploration.
 type Limits struct {
-	States int // of one recording
-	Random int // random states of one point
-	Nested int // states of one cut recovery
-	Every  int // one in so many recoveries that have something to do is cut
+	States int  // of one recording
+	Random int  // random states of one point
+	Nested int  // states of one cut recovery
+	Every  int  // one in so many recoveries that have something to do is cut
+	First  bool // the first violation ends it
+	Kills  int  // so many processes are killed, and the recovery after that is cut
 }
 
 // Explorer shows states and judges what recovery makes of them. Each has mounts of its own.
@@ -117,32 +121,60 @@ type Violation struct {
 
 // Explore looks at power cuts of a run, in an order that its seed gives, up to the limit.
 func (x *Explorer) Explore(r *Run) ([]*Violation, error) {
-	seed := r.Case.W.Seed
-	x.rng, x.seen = rand.New(rand.NewPCG(seed, 1)), map[uint64]bool{}
+	x.rng, x.seen = rand.New(rand.NewPCG(r.Case.W.Seed, 1)), map[uint64]bool{}
 	x.Counts.Recordings++
 	x.Counts.Events += len(r.Events)
-	var bad []*Violation
-	var all []*Crash
-	for p := 1; p <= len(r.Events); p++ {
-		if r.Events[p-1].Kind != memfs.Sync {
-			all = append(all, r.Crashes(p, x.Limits.Random, x.rng)...)
-		}
+	bad, err := x.kills(r)
+	if err != nil || x.Limits.First && len(bad) > 0 {
+		return bad, err
 	}
-	x.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	all := x.crashes(r)
 	for end, i := x.Counts.States+x.Limits.States, 0; i < len(all) && x.Counts.States < end; i++ {
 		c := all[i]
-		s := State{Case: r.Case, Image: r.State(c), Acked: r.acked[c.Point], How: r.describe(c)}
-		v, err := x.visit(&s, r)
-		if err != nil {
+		v, err := x.visit(&State{Case: r.Case, Image: r.State(c), Acked: r.acked[c.Point], How: r.describe(c)})
+		bad = append(bad, v...)
+		if err != nil || x.Limits.First && len(bad) > 0 {
 			return bad, err
 		}
-		bad = append(bad, v...)
 	}
 	return bad, nil
 }
 
+// crashes lists the power cuts of a run in the order in which they are looked at: every other one falls between the
+// beginning of a put and the end of its transaction.
+func (x *Explorer) crashes(r *Run) []*Crash {
+	lists := [2][]*Crash{}
+	for p := 1; p <= len(r.Events); p++ {
+		which := 0
+		if r.applying[p] {
+			which = 1
+		}
+		lists[which] = append(lists[which], x.at(r.Recording, p, x.Limits.Random)...)
+	}
+	for _, l := range lists {
+		x.rng.Shuffle(len(l), func(i, j int) { l[i], l[j] = l[j], l[i] })
+	}
+	var all []*Crash
+	for i := range max(len(lists[0]), len(lists[1])) {
+		for _, l := range lists {
+			if i < len(l) {
+				all = append(all, l[i])
+			}
+		}
+	}
+	return all
+}
+
+// at lists the power cuts at one point. Right after a sync they are among those right before it.
+func (x *Explorer) at(r *Recording, point, random int) []*Crash {
+	if r.Events[point-1].Kind == memfs.Sync {
+		return nil
+	}
+	return r.Crashes(point, random, x.rng)
+}
+
 // visit judges a state unless it was seen, and now and then cuts its recovery too.
-func (x *Explorer) visit(s *State, r *Run) ([]*Violation, error) {
+func (x *Explorer) visit(s *State) ([]*Violation, error) {
 	if !x.fresh(s) {
 		return nil, nil
 	}
@@ -157,7 +189,7 @@ func (x *Explorer) visit(s *State, r *Run) ([]*Violation, error) {
 	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, x.Limits.Every)) != 0 {
 		return nil, nil
 	}
-	return x.nested(s, j.events, r)
+	return x.nested(s, NewRecording(s.Image, j.events), 1), nil
 }
 
 // fresh says that nothing that looks the same was visited, with the same acknowledgements.
@@ -189,15 +221,12 @@ func (x *Explorer) count(j *judgement) {
 	}
 }
 
-// nested cuts a recovery that was recorded, and recovers again.
-func (x *Explorer) nested(s *State, events []memfs.Event, r *Run) ([]*Violation, error) {
-	rec := NewRecording(s.Image, events)
+// nested cuts the power during a recovery that was recorded from event first on, and recovers again.
+func (x *Explorer) nested(s *State, rec *Recording, first int) []*Violation {
 	x.Counts.Cut++
 	var all []*Crash
-	for p := 1; p <= len(events); p++ {
-		if events[p-1].Kind != memfs.Sync {
-			all = append(all, rec.Crashes(p, 2, x.rng)...)
-		}
+	for p := first; p <= len(rec.Events); p++ {
+		all = append(all, x.at(rec, p, 2)...)
 	}
 	x.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var bad []*Violation
@@ -215,8 +244,54 @@ func (x *Explorer) nested(s *State, events []memfs.Event, r *Run) ([]*Violation,
 		x.Counts.Nested++
 		x.count(j)
 	}
-	_ = r
+	return bad
+}
+
+// kills lets processes die, mostly while they write the journal. Nothing is lost by that; but what was not durable still
+// is not when the power is cut during the recovery that follows.
+func (x *Explorer) kills(r *Run) ([]*Violation, error) {
+	var puts, others []int
+	for p := 1; p <= len(r.Events); p++ {
+		if e := &r.Events[p-1]; e.Kind == memfs.Write && filepath.Base(e.Path) == "journal.db" {
+			puts = append(puts, p)
+		} else if e.Kind != memfs.Sync {
+			others = append(others, p)
+		}
+	}
+	var bad []*Violation
+	for i := range x.Limits.Kills {
+		from := puts
+		if i%3 == 0 || len(puts) == 0 {
+			from = others
+		}
+		v, err := x.kill(r, from[x.rng.IntN(len(from))])
+		if err != nil {
+			return bad, err
+		}
+		bad = append(bad, v...)
+	}
 	return bad, nil
+}
+
+func (x *Explorer) kill(r *Run, point int) ([]*Violation, error) {
+	if err := x.mounts(); err != nil {
+		return nil, err
+	}
+	s := &State{
+		Case: r.Case, Image: r.State(&Crash{Point: point}), Acked: r.acked[point],
+		How: fmt.Sprintf("killed after event %d of %d: %v", point, len(r.Events), r.Events[point-1]),
+	}
+	j, err := x.judge(s, x.first, true)
+	if err != nil {
+		return []*Violation{{*s, err}}, nil
+	}
+	x.Counts.Killed++
+	events := slices.Clone(r.Events[:point])
+	for _, e := range j.events {
+		e.Since += point
+		events = append(events, e)
+	}
+	return x.nested(s, NewRecording(r.Base, events), point+1), nil
 }
 
 // judgement is what recovery made of a state.
@@ -230,6 +305,7 @@ type judgement struct {
 func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, error) {
 	const at = "w"
 	m.Show(at, s.Image)
+	m.Tick()
 	defer m.Drop(at)
 	before, err := Seen(s.Image)
 	if err != nil {

@@ -19,6 +19,8 @@ type Run struct {
 	Start *oracle.Seen
 	// acked is, by number of events, how many steps had been acknowledged then.
 	acked []int
+	// applying says, by number of events, that a transaction was between the beginning of its put and its end.
+	applying []bool
 }
 
 // name is that of the workload's folder in the mount.
@@ -44,6 +46,7 @@ func Record(w *workload.Workload, bin string, m *memfs.Mount) (*Run, error) {
 	}
 	base := m.Record(name, "mark")
 	for i := range w.Steps {
+		m.Tick()
 		m.Refuse(w.Steps[i].Refuse)
 		err := w.Run(i, bin, dir)
 		if err == nil && !m.Refused() {
@@ -60,11 +63,18 @@ func Record(w *workload.Workload, bin string, m *memfs.Mount) (*Run, error) {
 
 // countMarks finds out what was acknowledged when, and checks that the recorder was not deaf.
 func (r *Run) countMarks() error {
-	n := 0
+	n, applying := 0, false
+	trash := r.trash()
 	counts := map[memfs.Kind]int{}
 	for i := range r.Events {
-		r.acked = append(r.acked, n)
+		r.acked, r.applying = append(r.acked, n), append(r.applying, applying)
 		e := &r.Events[i]
+		switch {
+		case e.Kind == memfs.Write && e.Path == "root/"+stateFolder+"/journal.db":
+			applying = true
+		case e.Kind == memfs.Mark, e.Kind == memfs.Rename && e.Dir2 == trash:
+			applying = false
+		}
 		counts[e.Kind]++
 		if e.Kind == memfs.Sync && r.folders[e.Ino] {
 			counts["sync of a folder"]++
@@ -78,11 +88,21 @@ func (r *Run) countMarks() error {
 		}
 		n = k
 	}
-	r.acked = append(r.acked, n)
+	r.acked, r.applying = append(r.acked, n), append(r.applying, applying)
 	if n != len(r.Case.W.Steps) || counts[memfs.Sync] == 0 || counts["sync of a folder"] == 0 || counts[memfs.Write] == 0 {
 		return fmt.Errorf("the recorder missed something: %d steps, %v", len(r.Case.W.Steps), counts)
 	}
 	return nil
+}
+
+// trash is the folder into which the stage folders of transactions go that have ended.
+func (r *Run) trash() uint64 {
+	for i := range r.Events {
+		if e := &r.Events[i]; e.Kind == memfs.Create && e.Path == "root/"+stateFolder+"/trash" {
+			return e.Ino
+		}
+	}
+	return 0
 }
 
 // Seen is what oracle.Look would see in the root of a workload's folder.

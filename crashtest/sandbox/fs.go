@@ -43,7 +43,7 @@ var (
 		make: []string{"mkfs.xfs", "-q", "-f", "-K"}, env: xfsEnv,
 	}
 	Btrfs = FS{
-		Name: "btrfs", Type: "btrfs", Size: 120 * mib, Atom: 4096,
+		Name: "btrfs", Type: "btrfs", Size: 64 * mib, Atom: 4096,
 		make: []string{"mkfs.btrfs", "-q", "-f", "-K", "-M", "-m", "single", "-d", "single"},
 	}
 )

@@ -63,6 +63,28 @@ func tryLoop(fs FS) error {
 	return m.Close()
 }
 
+// Overlay is an overlay file system.
+var Overlay = Capability{"overlayfs (root)", sync.OnceValue(tryOverlay)}
+
+func tryOverlay() error {
+	dir, err := os.MkdirTemp("", "probe-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, d := range []string{"lower", "upper", "work"} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			return err
+		}
+	}
+	options := fmt.Sprintf("lowerdir=%[1]s/lower,upperdir=%[1]s/upper,workdir=%[1]s/work", dir)
+	m, err := MountAt("overlay", filepath.Join(dir, "merged"), "overlay", options)
+	if err != nil {
+		return err
+	}
+	return m.Close()
+}
+
 // Program is an executable in PATH.
 func Program(name string) Capability {
 	return Capability{"the program " + name, func() error { _, err := exec.LookPath(name); return err }}

@@ -134,7 +134,7 @@ func (w *Workload) Run(i int, bin, dir string) error {
 		return err
 	}
 	if code != s.Exit {
-		return fmt.Errorf("seed %d: step %d: exit code %d, want %d\n%s", w.Seed, i, code, s.Exit, out)
+		return &OutcomeError{w.Seed, i, code, s.Exit, string(out)}
 	}
 	return Mark(dir, i+1)
 }
@@ -143,4 +143,15 @@ func (w *Workload) Run(i int, bin, dir string) error {
 func (s *Step) Manifest() string {
 	b, _ := manifest(s.Name, s.Ops)
 	return string(b)
+}
+
+// OutcomeError says that a transaction ended otherwise than it was predicted.
+type OutcomeError struct {
+	Seed            uint64
+	Step, Got, Want int
+	Output          string
+}
+
+func (e *OutcomeError) Error() string {
+	return fmt.Sprintf("seed %d: step %d: exit code %d, want %d\n%s", e.Seed, e.Step, e.Got, e.Want, e.Output)
 }

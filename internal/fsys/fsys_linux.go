@@ -26,8 +26,12 @@ func statx(fd int, name string, flags int) (Info, error) {
 	if err := again(func() error { return unix.Statx(fd, name, flags, statMask, &st) }); err != nil {
 		return Info{}, err
 	}
+	id := ID{Ino: st.Ino, Born: nanoseconds(st.Btime)}
+	if agesAnew(fd, name, st.Mnt_id) {
+		id.Born = 0
+	}
 	return Info{
-		ID:        ID{Ino: st.Ino, Born: nanoseconds(st.Btime)},
+		ID:        id,
 		Kind:      kindOf(uint32(st.Mode)),
 		Mode:      uint32(st.Mode) & 0o7777,
 		UID:       st.Uid,
@@ -41,6 +45,34 @@ func statx(fd int, name string, flags int) (Info, error) {
 		Immutable: st.Attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0,
 		MountRoot: st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0,
 	}, nil
+}
+
+// renewing are the mounts on which an inode's birth time changes, by their ids.
+var renewing sync.Map
+
+// agesAnew says that what is on a mount is born again when it is first changed: an overlay copies it up from a lower
+// layer, keeps its number and shows the birth time of the copy (measured on Linux 6.18).
+func agesAnew(fd int, name string, mount uint64) bool {
+	if known, ok := renewing.Load(mount); ok {
+		return known.(bool)
+	}
+	if name != "" {
+		at, err := openat(fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return false // it is gone by now; the next one will tell
+		}
+		defer unix.Close(at)
+		fd = at
+	}
+	var st unix.Statfs_t
+	if again(func() error { return unix.Fstatfs(fd, &st) }) != nil {
+		return false
+	}
+	is := st.Type == unix.OVERLAYFS_SUPER_MAGIC
+	if mount != 0 { // the kernel has told which mount it is
+		renewing.Store(mount, is)
+	}
+	return is
 }
 
 func nanoseconds(t unix.StatxTimestamp) int64 { return t.Sec*1e9 + int64(t.Nsec) }

@@ -170,7 +170,7 @@ func TestParseReadError(t *testing.T) {
 	want := &fs.PathError{Op: "read", Path: "m.json", Err: fs.ErrPermission}
 	for n := range len(text) + 1 {
 		r := io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(want))
-		if _, err := Parse("m.json", r); err != error(want) { //nolint:errorlint // as it is, not wrapped
+		if _, err := Parse("m.json", r); err != error(want) { // as it is, not wrapped
 			t.Fatalf("read error after %d bytes: got %v, want %v", n, err, want)
 		}
 	}

@@ -213,7 +213,7 @@ func (s *source) Read(p []byte) (int, error) {
 	if s.left -= int64(n); s.left < 0 {
 		n, err = 0, errTooLarge
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader promises io.EOF itself
+	if err != nil && err != io.EOF { // io.Reader promises io.EOF itself
 		s.err = err
 	}
 	return n, err

@@ -1,0 +1,85 @@
+package model_test
+
+import (
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/txcommit/txcommit/crashtest/bin"
+	"github.com/txcommit/txcommit/crashtest/model"
+	"github.com/txcommit/txcommit/crashtest/mutants"
+	"github.com/txcommit/txcommit/crashtest/sandbox"
+	"github.com/txcommit/txcommit/crashtest/workload"
+)
+
+// TestGate is the mutation gate of this layer: every seeded bug that names it must be found, in no more states than an
+// ordinary run has. TXCOMMIT_MUTANT names a single one.
+func TestGate(t *testing.T) {
+	needFUSE(t)
+	all, err := mutants.All("model")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		if only := os.Getenv("TXCOMMIT_MUTANT"); only != "" && only != m.Name {
+			continue
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			t.Parallel()
+			hunt(t, m)
+		})
+	}
+}
+
+// hunt looks for a violation by a seeded bug, from seed to seed.
+func hunt(t *testing.T, m *mutants.Mutant) {
+	t.Helper()
+	module, err := bin.Module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay, err := m.Overlay(module, sandbox.TempDir(t, "mutant-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, err := bin.Build(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := limits
+	l.States, l.First = 300, true
+	x := model.NewExplorer(exe, sandbox.TempDir(t, "model-"), l)
+	defer func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for seed := range uint64(40) {
+		v, err := first(x, seed+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v != nil {
+			t.Logf("found after %d states: seed %d: %v\n%s", x.Counts.States, seed+1, v.Why, v.How)
+			return
+		}
+	}
+	t.Errorf("%s survived %v\n%s", m.Name, x.Counts, m.Doc)
+}
+
+// first explores one seed up to its first violation. A bug that shows without any crash counts too.
+func first(x *model.Explorer, seed uint64) (*model.Violation, error) {
+	r, err := x.Record(workload.New(seed, options(seed)))
+	var wrong *workload.OutcomeError
+	if errors.As(err, &wrong) {
+		return &model.Violation{Why: err}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	bad, err := x.Explore(r)
+	if err != nil || len(bad) == 0 {
+		return nil, err
+	}
+	return bad[0], nil
+}

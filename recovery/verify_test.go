@@ -1,0 +1,246 @@
+//go:build unix
+
+package recovery
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// everyKind adds one step of each kind. It returns how to do each of them, by the path that it changes.
+func everyKind(w *world) map[string]func() {
+	w.write("over", "old")
+	w.write("gone", "old")
+	w.write("run", "file")
+	w.mkdir("A")
+	w.install(none, "free", "new")
+	w.install(exchange, "over", "new")
+	w.takeOut(none, "gone")
+	chmod := w.step(journal.Chmod, none, "run")
+	chmod.Mode, chmod.Was = 0o755, 0o644
+	move := w.step(journal.Move, none, "A")
+	move.ToName = "B"
+	folder := w.step(journal.Install, none, "folder")
+	n := w.staged(NewName(folder.Num))
+	w.mkdir(n)
+	w.write(n+"/f", "new")
+	w.prepared(folder)
+	return map[string]func(){
+		"free":   func() { w.rename(w.staged("0.new"), "free") },
+		"over":   func() { w.exchange("over", w.staged("1.new")) },
+		"gone":   func() { w.rename("gone", w.staged("2.old")) },
+		"run":    func() { mode("run", 0o755)(w) },
+		"A":      func() { w.rename("A", "B") },
+		"folder": func() { w.rename(n, "folder") },
+	}
+}
+
+// process makes the record one of level process.
+func (w *world) process(boot string, mount uint64) {
+	w.Helper()
+	w.rec.Process, w.rec.Boot, w.rec.Mount = true, boot, mount
+}
+
+// After a restart, what a transaction of level process did not get to the disk is told once, as torn; nothing is redone
+// or undone over it, and what was staged is kept. Which boot it was must be known.
+func TestTorn(t *testing.T) {
+	for _, lost := range []string{"", "free", "over", "gone", "run", "A", "folder", "free over gone run A folder"} {
+		for _, stage := range []bool{true, false} {
+			name := "lost " + lost
+			if !stage {
+				name += ", finished"
+			}
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t)
+				for path, do := range everyKind(w) {
+					if !slices.Contains(strings.Fields(lost), path) {
+						do()
+					}
+				}
+				w.process("another boot", 1)
+				w.put(journal.Decided)
+				if !stage {
+					w.remove(".txcommit/stage/" + txid)
+					w.remove(".txcommit/stage/" + txid + OwnerSuffix)
+				}
+				tree := w.tree()
+				rep, err := w.recover()
+				if errors.Is(err, ErrIncomplete) != (lost != "") || err != nil && lost == "" {
+					t.Errorf("recover: %v, want ErrIncomplete: %v", err, lost != "")
+				}
+				if len(rep.Recovered) != 1 {
+					t.Fatalf("report %+v", rep)
+				}
+				got := slices.Clone(rep.Recovered[0].Torn)
+				want := strings.Fields(lost)
+				slices.Sort(got)
+				slices.Sort(want)
+				if !slices.Equal(got, want) {
+					t.Errorf("torn are %q, want %q", got, want)
+				}
+				w.wantTree(tree)
+				w.settled() // told once
+			})
+		}
+	}
+}
+
+// Content that is not what was written is torn; what somebody else has put there since is not.
+func TestTornContent(t *testing.T) {
+	for name, tc := range map[string]struct {
+		since func(w *world)
+		torn  []string
+	}{
+		"cut short":        {func(w *world) { w.must(os.Truncate(w.path("free"), 1)) }, []string{"free"}},
+		"zeros":            {func(w *world) { w.write("over", "\x00\x00\x00") }, []string{"over"}},
+		"file of a folder": {func(w *world) { w.write("folder/f", "") }, []string{"folder"}},
+		"folder emptied":   {func(w *world) { w.remove("folder/f") }, []string{"folder"}},
+		"replaced":         {func(w *world) { w.replace("free", "theirs"); w.replace("over", "theirs") }, nil},
+		"gone made anew":   {func(w *world) { w.write("gone", "theirs") }, nil},
+		"mode changed":     {mode("run", 0o600), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, do := range everyKind(w) {
+				do()
+			}
+			w.process("another boot", 1)
+			w.put(journal.Decided)
+			tc.since(w)
+			tree := w.tree()
+			rep, err := w.recover()
+			if errors.Is(err, ErrIncomplete) != (tc.torn != nil) || len(rep.Recovered) != 1 || !slices.Equal(rep.Recovered[0].Torn, tc.torn) {
+				t.Errorf("recover: %+v, %v; want torn %q", rep, err, tc.torn)
+			}
+			w.wantTree(tree)
+			w.settled()
+		})
+	}
+}
+
+// A restart is another boot, another mount, or one that is not known. Without one the transaction is redone as any.
+func TestRebooted(t *testing.T) {
+	here, err := ThisBoot(newWorld(t).env.State)
+	if err != nil || here.Boot == "" {
+		needs(t, "the id of this boot: %+v, %v", here, err)
+	}
+	for name, tc := range map[string]struct {
+		boot     string
+		mount    uint64
+		rebooted bool
+	}{
+		"same":          {here.Boot, here.Mount, false},
+		"another boot":  {"x", here.Mount, true},
+		"another mount": {here.Boot, here.Mount + 1, true},
+		"unknown":       {"", here.Mount, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			after(exchange, nothing)(w)
+			w.process(tc.boot, tc.mount)
+			w.put(journal.Decided)
+			rep, err := w.recover()
+			if errors.Is(err, ErrIncomplete) != tc.rebooted {
+				t.Errorf("recover: %+v, %v; want torn: %v", rep, err, tc.rebooted)
+			}
+			if tc.rebooted {
+				w.wantTree(tOld)
+				w.settled()
+				return
+			}
+			w.wantTree(tNew)
+			// It is finished, but its record stays until somebody has made durable what it did.
+			if len(rep.Unsynced) != 1 {
+				t.Fatalf("report %+v, want the record to be synced", rep)
+			}
+			w.must(w.env.SyncAll(rep.Unsynced))
+			w.must(w.env.syncRecord(rep.Unsynced[0]))
+			w.must(w.env.DB.Delete(rep.Unsynced...))
+			w.settled()
+		})
+	}
+}
+
+// The stamp in the view lock is believed only if it is clean, whole, and of this boot and mount.
+func TestStamp(t *testing.T) {
+	w := newWorld(t)
+	check := func(what string, want bool) {
+		t.Helper()
+		if got := Clean(w.env.State, w.env.View); got != want {
+			t.Errorf("%s: clean is %v, want %v", what, got, want)
+		}
+	}
+	check("never stamped", false)
+	w.must(w.env.MarkClean())
+	check("stamped clean", true)
+	line, err := os.ReadFile(w.path(".txcommit/view.lock"))
+	w.must(err)
+	w.must(w.env.stamp(dirty))
+	check("stamped dirty", false)
+	for _, other := range []string{"", "clean", string(line[:len(line)-2]), strings.Replace(string(line), "clean", "clear", 1), "clean x 1\n",
+		strings.Replace(string(line), " ", " 0", 1), strings.Repeat("\x00", len(line))} {
+		w.write(".txcommit/view.lock", other)
+		check("holding "+other, false)
+	}
+	w.must(w.env.MarkClean())
+	check("stamped again", true)
+	// While steps are done it is dirty: that is what a death then leaves.
+	after(exchange, nothing)(w)
+	w.put(journal.Decided)
+	w.rec.Stage.Ino++
+	w.must(w.env.stamp(dirty))
+	if _, err := w.recover(); err != nil {
+		t.Fatal(err)
+	}
+	check("recovered", true)
+}
+
+// A walk tells apart whatever changes below a folder, and stops at nothing but what it must not enter.
+func TestWalkFolder(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("d")
+	w.mkdir("d/sub")
+	w.write("d/sub/f", "x")
+	w.must(os.Symlink("f", w.path("d/sub/link")))
+	seen := map[uint64]string{w.walk("d"): "at first"}
+	for _, change := range []struct {
+		name string
+		do   func()
+	}{
+		{"a file is added", func() { w.write("d/sub/g", "y") }},
+		{"a file is edited", func() { w.write("d/sub/f", "longer") }},
+		{"a file is replaced", func() { w.replace("d/sub/f", "longer") }},
+		{"a file is renamed", func() { w.rename("d/sub/f", "d/sub/h") }},
+		{"a folder is added", func() { w.mkdir("d/empty") }},
+		{"a folder is replaced", func() { w.remove("d/empty"); w.mkdir("other"); w.rename("other", "d/empty") }},
+		{"a file moves up", func() { w.rename("d/sub/h", "d/h") }},
+		{"a link changes", func() { w.remove("d/sub/link"); w.must(os.Symlink("g", w.path("d/sub/link"))) }},
+		{"a file goes", func() { w.remove("d/h") }},
+	} {
+		change.do()
+		digest := w.walk("d")
+		if before, ok := seen[digest]; ok {
+			t.Errorf("when %s the digest is as %s", change.name, before)
+		}
+		seen[digest] = "when " + change.name
+	}
+	w.mkdir("d/sub/" + journal.StateFolder)
+	walk, err := WalkFolder(w.env.Root, "d")
+	w.must(err)
+	if walk.Store != "sub/"+journal.StateFolder || walk.Empty || walk.Files != 2 {
+		t.Errorf("walk = %+v, want a store below and 2 files", walk)
+	}
+	before := w.walk("d")
+	if Seal(fsys.Info{Size: 1, Mtime: 2}) == Seal(fsys.Info{Size: 1, Mtime: 3}) || Seal(fsys.Info{Size: 1}) == Seal(fsys.Info{Size: 2}) {
+		t.Error("two files have the same seal")
+	}
+	if w.walk("d") != before {
+		t.Error("a walk changes what it walks over")
+	}
+}

@@ -1,0 +1,86 @@
+package txn_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/txn"
+)
+
+// TestExecAtOnce runs programs right after their commit, while other goroutines start processes all the time: a child
+// that was forked while a program was being written must not make it "text file busy" (field.md 17, golang/go#22315).
+func TestExecAtOnce(t *testing.T) {
+	truth, err := exec.LookPath("true")
+	if err != nil {
+		missing(t, "the program true: %v", err)
+	}
+	binary, err := os.ReadFile(truth)
+	must(t, err)
+	root := memoryDir(t)
+	st := open(t, root, quick)
+	stop := make(chan struct{})
+	var forks sync.WaitGroup
+	for range 4 {
+		forks.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = exec.Command(truth).Run()
+				}
+			}
+		})
+	}
+	defer forks.Wait()
+	defer close(stop)
+	for i := range 200 {
+		content := append(binary[:len(binary):len(binary)], byte(i))
+		must(t, st.Update(t.Context(), func(tx *txn.Tx) error {
+			w, err := tx.Create("streamed", 0o755)
+			if err != nil {
+				return err
+			}
+			return joinErrs(tx.WriteFile("tool", content, 0o755), writePieces(w, content, 32<<10))
+		}))
+		for _, name := range []string{"tool", "streamed"} {
+			if err := exec.Command(filepath.Join(root, name)).Run(); err != nil {
+				t.Fatalf("commit %d: %v", i, err)
+			}
+		}
+	}
+}
+
+// TestOverlay renames and removes what an overlay has in its lower layer. The kernel refuses to rename such folders with
+// EXDEV (field.md 11): that must be found before the commit point.
+func TestOverlay(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	plant(t, dir, "lower/d/x=1", "lower/f=old", "lower/e/y=2", "upper/", "work/", "root/")
+	options := "lowerdir=" + dir + "/lower,upperdir=" + dir + "/upper,workdir=" + dir + "/work"
+	root := filepath.Join(dir, "root")
+	if err := unix.Mount("overlay", root, "overlay", 0, options); err != nil {
+		missing(t, "the right to mount an overlay: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(root, unix.MNT_DETACH)) })
+	st := open(t, root, nil)
+	before := contents(t, root)
+	if _, err := commitOps(st, ops(w("f", "new"), mv("d", "d2"))); !errors.Is(err, syscall.EXDEV) || errors.Is(err, txn.ErrIncomplete) {
+		t.Errorf("rename of a lower folder: got %v, want EXDEV", err)
+	}
+	compareTrees(t, before, contents(t, root))
+	checkLitter(t, root, exists(filepath.Join(root, ".txcommit")))
+	res, err := commitOps(st, ops(w("f", "new"), w("d/x", "new"), w("d/z", "3"), mv("e/y", "y")))
+	if err != nil || len(res.Displaced) > 0 {
+		t.Errorf("files of the lower layer: %+v, %v", res, err)
+	}
+	checkLitter(t, root, true)
+	compareTrees(t, map[string]string{".": "d", "d": "d", "d/x": "new", "d/z": "3", "e": "d", "f": "new", "y": "2"}, contents(t, root))
+}
