@@ -33,10 +33,11 @@ func onDevice(ctx context.Context, name, dir string, f func(*device) error) erro
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	return onFolder(name, tmp, f)
+	return onFolder(name, tmp, "", f)
 }
 
-func onFolder(name, dir string, f func(*device) error) error {
+// onFolder runs f on a folder. block is the block device below it, as in /sys/block; empty where that is not known.
+func onFolder(name, dir, block string, f func(*device) error) error {
 	d := &device{Name: name, dir: dir}
 	h, err := os.Open(dir)
 	if err != nil {
@@ -44,7 +45,7 @@ func onFolder(name, dir string, f func(*device) error) error {
 	}
 	defer h.Close()
 	d.fs = h
-	if err := d.describe(); err != nil {
+	if err := d.describe(block); err != nil {
 		return err
 	}
 	return f(d)
@@ -89,8 +90,8 @@ func (d *device) counters() (counters, error) {
 	return c, err
 }
 
-// describe finds the block device and says what has to be known about it.
-func (d *device) describe() error {
+// describe finds the block device, if it is not known, and says what has to be known about it.
+func (d *device) describe(name string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(d.fs.Fd()), &st); err != nil {
 		return err
@@ -101,14 +102,17 @@ func (d *device) describe() error {
 	}
 	kind := kindOfFS(int64(v.Type))
 	about := []string{kind}
-	sys := fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	sys := "/sys/block/" + name
+	if name == "" { // a file system on several devices, as btrfs can be, has a number that is none of theirs
+		sys = fmt.Sprintf("/sys/dev/block/%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	}
 	block, err := filepath.EvalSymlinks(sys)
 	if err != nil {
 		d.About = kind + ", no block device of its own: flushes and bytes are not counted"
 		return nil
 	}
 	d.stat = filepath.Join(block, "stat")
-	name := filepath.Base(block)
+	name = filepath.Base(block)
 	about = append(about, "on "+name)
 	if kind == "ext4" && !journaled(name) {
 		about = append(about, "WITHOUT A JOURNAL: neither its times nor its flushes tell anything about one that has a journal")

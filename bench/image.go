@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -77,7 +78,7 @@ func onImage(ctx context.Context, name string, mkfs []string, dir string, f func
 		return fmt.Errorf("mount %s: %w", loop.Name(), err)
 	}
 	defer func() { err = errors.Join(err, unmount(mnt)) }()
-	return onFolder(name, mnt, f)
+	return onFolder(name, mnt, filepath.Base(loop.Name()), f)
 }
 
 // makeImage makes a file system in a file that has no name any more when it returns.

@@ -245,7 +245,7 @@ func TestPutAndSetStateRefuse(t *testing.T) {
 // CopyTo takes the keys along, and the journal it makes is as good as any.
 func TestCopyTo(t *testing.T) {
 	j := open(t)
-	for n := range 300 {
+	for n := range 60 {
 		r := big(n, 200)
 		put(t, j, r)
 		if err := j.Delete(r); err != nil {
@@ -261,20 +261,20 @@ func TestCopyTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	to = reopen(t, path)
-	for n := range 300 {
+	for n := range 60 {
 		m, ok, err := to.Lookup(fmt.Sprintf("key-%d", n))
 		if err != nil || !ok || m.ID != id(n) || m.Seq != uint64(n+1) {
 			t.Fatalf("Lookup key-%d = %+v, %v, %v", n, m, ok, err)
 		}
 	}
-	put(t, to, sample(300))
+	put(t, to, sample(60))
 	if err := to.Check(); err != nil {
 		t.Errorf("Check: %v", err)
 	}
 	if err := j.CopyTo(to); !cockroach.HasAssertionFailure(err) {
 		t.Errorf("CopyTo a journal in use = %v, want an assertion failure", err)
 	}
-	put(t, j, sample(300))
+	put(t, j, sample(60))
 	if err := j.CopyTo(open(t)); !cockroach.HasAssertionFailure(err) {
 		t.Errorf("CopyTo with a record = %v, want an assertion failure", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+	"slices"
+	"sync"
 )
 
 // verify looks at the structure of a journal before bbolt does. bbolt believes its pages: a cycle among them overflows
@@ -33,6 +35,7 @@ import (
 // The layout is that of bbolt's internal/common (page.go, meta.go, bucket.go, inode.go), in the machine's byte order.
 func verify(f *os.File) error {
 	v := verifier{f: f}
+	defer func() { heads.Put(&v.head) }()
 	m, err := v.metas()
 	if err != nil {
 		return err
@@ -76,6 +79,9 @@ const (
 var native = binary.NativeEndian
 
 type meta struct{ pageSize, root, freelist, pages, txid uint64 }
+
+// heads are buffers for the beginning of a file, which would be garbage after each opening.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
 
 type verifier struct {
 	f     *os.File
@@ -147,7 +153,8 @@ func (v *verifier) start(m meta) error {
 		return damaged("it is of %d bytes, and said to have %d pages of %d", i.Size(), m.pages, v.size)
 	}
 	v.pages, v.owned = m.pages, make([]byte, m.pages)
-	v.head = make([]byte, min(m.pages*v.size, readAhead))
+	size := int(min(m.pages*v.size, readAhead))
+	v.head = slices.Grow((*heads.Get().(*[]byte))[:0], size)[:size]
 	if _, err := v.f.ReadAt(v.head, 0); err != nil {
 		return cannotRead(err)
 	}

@@ -11,25 +11,6 @@ import (
 	"github.com/txcommit/txcommit/journal"
 )
 
-// inFolder makes the folder d with the file d/T, and one step on it.
-func inFolder(kind journal.StepKind, done bool) func(w *world) {
-	return func(w *world) {
-		w.mkdir("d")
-		w.write("d/T", "old")
-		if kind == journal.Install {
-			s := w.install(exchange, "d/T", "new")
-			if done {
-				w.exchange("d/T", w.staged(NewName(s.Num)))
-			}
-			return
-		}
-		s := w.takeOut(none, "d/T")
-		if done {
-			w.rename("d/T", w.staged(OldName(s.Num)))
-		}
-	}
-}
-
 // A folder that was moved, replaced or deleted matters only for steps that are not known to be done in it.
 func TestParentGone(t *testing.T) {
 	change := map[string]func(w *world){

@@ -205,6 +205,25 @@ func TestRedoRemove(t *testing.T) {
 	}, journal.Decided)
 }
 
+// inFolder makes the folder d with the file d/T, and one step on it.
+func inFolder(kind journal.StepKind, done bool) func(w *world) {
+	return func(w *world) {
+		w.mkdir("d")
+		w.write("d/T", "old")
+		if kind == journal.Install {
+			s := w.install(exchange, "d/T", "new")
+			if done {
+				w.exchange("d/T", w.staged(NewName(s.Num)))
+			}
+			return
+		}
+		s := w.takeOut(none, "d/T")
+		if done {
+			w.rename("d/T", w.staged(OldName(s.Num)))
+		}
+	}
+}
+
 func chmodded(flags journal.Flags, since func(w *world)) func(w *world) {
 	return func(w *world) {
 		w.write("T", "file")

@@ -111,31 +111,19 @@ func (c campaign) run(t *testing.T) (total Tally) {
 	return total
 }
 
-// one records one workload and checks its states.
+// one hunts once and reports the violations.
 func (c campaign) one(t *testing.T, fs sandbox.FS, mode Mode, seed uint64) Tally {
 	t.Helper()
-	temp := sandbox.TempDir(t, "block-")
-	r, err := Record(fs, mode, Workload(seed), Fault{}, bin.Need(t), temp)
+	h := Hunt{
+		FS: fs, Mode: mode, Seed: seed, Bin: bin.Need(t), Temp: sandbox.TempDir(t, "block-"),
+		States: c.states, Nested: c.nested, Cuts: c.cuts, Workers: c.workers,
+	}
+	sum, err := h.Run()
 	if err != nil {
-		t.Fatalf("%s, %s, seed %d: %v", fs.Name, mode, seed, err)
+		t.Fatal(err)
 	}
-	if r.count(Write) == 0 || r.count(Flush) == 0 || r.count(Mark) != len(r.Work.Steps) {
-		t.Fatalf("%s, %s, seed %d: %d writes, %d flushes, %d marks in the log", fs.Name, mode, seed,
-			r.count(Write), r.count(Flush), r.count(Mark))
-	}
-	rng := rand.New(rand.NewPCG(seed, 2))
-	x := &Explorer{Recording: r, Bin: bin.Need(t), Temp: temp, Workers: c.workers}
-	sum, err := x.Explore(r.States(rng), c.states)
-	if err != nil {
-		t.Fatalf("%s, %s, seed %d: %v", fs.Name, mode, seed, err)
-	}
-	nested, err := x.Nested(rng, c.nested, c.cuts)
-	if err != nil {
-		t.Fatalf("%s, %s, seed %d: nested: %v", fs.Name, mode, seed, err)
-	}
-	sum.Add(nested)
 	for _, v := range sum.Violations {
-		t.Errorf("%s, %s, seed %d: %v", fs.Name, mode, seed, v)
+		t.Errorf("%v: %v", h, v)
 	}
 	return sum
 }

@@ -18,6 +18,7 @@ type Tally struct {
 	Redone, Undone, Swept int // those whose recovery did so
 	Partial               int // those with a tree in between, which the recovery has changed
 	Nested                int // those of them that come from a recovery that was cut
+	Recordings, Syncfs    int // recorded workloads, and calls of syncfs in them
 	// Unmountable are those that the file system itself did not survive; they are not among States.
 	Unmountable []string
 	Violations  []Violation
@@ -31,13 +32,15 @@ func (t *Tally) Add(o Tally) {
 	t.Swept += o.Swept
 	t.Partial += o.Partial
 	t.Nested += o.Nested
+	t.Recordings += o.Recordings
+	t.Syncfs += o.Syncfs
 	t.Unmountable = append(t.Unmountable, o.Unmountable...)
 	t.Violations = append(t.Violations, o.Violations...)
 }
 
 func (t Tally) String() string {
-	return fmt.Sprintf("%d distinct states (%d nested): %d redone, %d undone, %d swept, %d trees in between; %d unmountable, %d violations",
-		t.States, t.Nested, t.Redone, t.Undone, t.Swept, t.Partial, len(t.Unmountable), len(t.Violations))
+	return fmt.Sprintf("%d recordings (%d syncfs): %d distinct states (%d nested): %d redone, %d undone, %d swept, %d trees in between; %d unmountable, %d violations",
+		t.Recordings, t.Syncfs, t.States, t.Nested, t.Redone, t.Undone, t.Swept, t.Partial, len(t.Unmountable), len(t.Violations))
 }
 
 // A Violation is a state that the oracle does not accept.
@@ -57,6 +60,7 @@ type Explorer struct {
 	Bin       string // the command that recovers
 	Temp      string // a folder for its files
 	Workers   int
+	Quiet     bool // keep no states of violations
 
 	mu     sync.Mutex
 	tally  Tally
@@ -150,7 +154,9 @@ func (x *Explorer) one(s *State, image, mnt string) error {
 	}
 	if err != nil {
 		v := Violation{State: *s, Acked: acked, Err: err}
-		v.Kept = x.Recording.keep(&v)
+		if !x.Quiet {
+			v.Kept = x.Recording.keep(&v)
+		}
 		x.tally.Violations = append(x.tally.Violations, v)
 	}
 	return nil

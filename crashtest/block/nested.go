@@ -41,7 +41,7 @@ func (x *Explorer) nested(s *State, temp string, rng *rand.Rand, limit int) (Tal
 	if err != nil {
 		return Tally{}, err
 	}
-	y := &Explorer{Recording: r, Bin: x.Bin, Temp: temp, Workers: x.Workers}
+	y := &Explorer{Recording: r, Bin: x.Bin, Temp: temp, Workers: x.Workers, Quiet: x.Quiet}
 	return y.Explore(r.States(rng), limit)
 }
 

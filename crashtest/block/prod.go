@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -23,6 +23,7 @@ type prodder struct {
 	root  *os.File
 	file  *os.File
 	rng   *rand.Rand
+	seen  int // syncfs of the program itself
 }
 
 // Mode says what happens beside the workload.
@@ -52,9 +53,12 @@ func (p *prodder) close() error {
 
 func (p *prodder) syncfs() error { return unix.Syncfs(int(p.root.Fd())) }
 
-// stepNames are the names that a step has in a stage folder: they are in every rename into or out of the tree, and in
-// no other one.
-var stepNames = regexp.MustCompile(`(^|[ /])[0-9]+\.(new|old)($| )`)
+// ofStep says whether a call is a rename into or out of the tree. All others are between the folders of the state folder
+// itself, or try out in a stage folder what the file system can do.
+func ofStep(c supervise.Call) bool {
+	return strings.HasPrefix(c.Name, "rename") && !strings.Contains(c.Path, "probe-") &&
+		!slices.Contains([]string{".txcommit", "stage", "trash", "history", "displaced"}, filepath.Base(c.FD))
+}
 
 // fault does what the mode says between any two calls of a process, and lets the kernel refuse its refuse-th rename
 // into or out of the tree (0: none).
@@ -63,7 +67,10 @@ func (p *prodder) fault(refuse int) supervise.Fault {
 		At: refuse, Errno: unix.EPERM,
 		Match: func(c supervise.Call) bool {
 			p.between()
-			return strings.HasPrefix(c.Name, "rename") && stepNames.MatchString(c.Path)
+			if c.Name == "syncfs" {
+				p.seen++
+			}
+			return ofStep(c)
 		},
 	}
 }

@@ -30,6 +30,8 @@ type Recording struct {
 	Case *oracle.Case
 	// Requests is the number of writes and flushes, Failed that of those that returned EIO.
 	Requests, Failed int
+	// Syncfs is the number of syncfs that the program made: which way it takes depends on what else the system does.
+	Syncfs int
 	// Stopped is the first step that did not end as predicted, and how it did; -1: none. It takes a fault to stop one.
 	Stopped  int
 	ExitCode int
@@ -96,6 +98,7 @@ func (r *recorder) mounted(dir string, f Fault) (err error) {
 	r.start = newImage(r.disk.Start(f))
 	err = r.steps(f.At > 0)
 	r.Log, r.Requests, r.Failed = r.disk.Stop()
+	r.Syncfs = r.prod.seen
 	return err
 }
 

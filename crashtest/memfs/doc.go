@@ -6,5 +6,6 @@
 // shown again has the numbers it was recorded with; a number is never given out twice. There are no birth times: a
 // program that asks for them without waiting for the server, as txcommit does, gets none from FUSE.
 //
-// Nothing is cached by the kernel but file content, which programs map. Locks are the kernel's own.
+// The kernel caches file content, which programs map; names and attributes only where a mount is for states that one
+// process looks at. Locks are the kernel's own.
 package memfs

@@ -15,6 +15,7 @@ func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) f
 	defer f.mu.Unlock()
 	if st.Ok() {
 		n.attr(&out.Attr)
+		out.SetTimeout(f.cache)
 	}
 	return st
 }

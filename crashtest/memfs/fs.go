@@ -20,7 +20,8 @@ type FS struct {
 	handles map[uint64][]fuse.DirEntry // open folders
 	nextFh  uint64
 
-	now int64 // the time, in nanoseconds; see Tick
+	now   int64         // the time, in nanoseconds; see Tick
+	cache time.Duration // how long the kernel may keep names and attributes
 
 	// log is not nil while a tree is recorded.
 	log []Event

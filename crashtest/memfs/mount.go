@@ -16,12 +16,14 @@ type Mount struct {
 }
 
 // New mounts an empty FS at dir, which is made. Programs that use it must be other processes than this one, as soon as
-// they map files.
-func New(dir string) (*Mount, error) {
+// they map files. The kernel may keep names and attributes for so long; beyond one process that uses a tree it should
+// not, since it does not know when the time of a file has changed.
+func New(dir string, cache time.Duration) (*Mount, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	m := &Mount{FS: newFS(), Dir: dir}
+	m.cache = cache
 	var err error
 	m.server, err = fuse.NewServer(m.FS, dir, &fuse.MountOptions{
 		FsName: "txcommit-lab", Name: "memfs", DirectMount: true, MaxWrite: 1 << 20,

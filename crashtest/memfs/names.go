@@ -8,9 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// entry answers with an inode. Nothing of it may be cached.
-func entry(n *node, out *fuse.EntryOut) fuse.Status {
+// entry answers with an inode.
+func (f *FS) entry(n *node, out *fuse.EntryOut) fuse.Status {
 	out.NodeId, out.Generation = n.id, 1
+	out.SetEntryTimeout(f.cache)
+	out.SetAttrTimeout(f.cache)
 	n.attr(&out.Attr)
 	return fuse.OK
 }
@@ -48,7 +50,7 @@ func (f *FS) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.
 	if n == nil {
 		return fuse.ENOENT
 	}
-	return entry(n, out)
+	return f.entry(n, out)
 }
 
 // make makes an inode at a free name.
@@ -79,7 +81,7 @@ func (f *FS) makeEntry(h *fuse.InHeader, name string, meta Inode, out *fuse.Entr
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return entry(n, out)
+	return f.entry(n, out)
 }
 
 // Mknod makes a file; nothing else is made so here.
@@ -125,7 +127,7 @@ func (f *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.Ent
 	d.kids[name] = n
 	n.links++
 	f.add(Event{Kind: Link, Ino: n.ino, Dir: d.ino, Name: name}, d)
-	return entry(n, out)
+	return f.entry(n, out)
 }
 
 // Unlink removes a name.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/txcommit/txcommit/crashtest/memfs"
 	"github.com/txcommit/txcommit/crashtest/oracle"
@@ -66,7 +67,7 @@ type Explorer struct {
 	Counts Counts
 
 	dir    string
-	first  *memfs.Mount // for recordings and their states
+	first  *memfs.Mount // for the states of recordings
 	second *memfs.Mount // for the states of cut recoveries: another boot, as it were
 	shown  int
 	seen   map[uint64]bool
@@ -103,12 +104,12 @@ func (x *Explorer) mounts() (err error) {
 		}
 	}
 	if x.first == nil {
-		if x.first, err = memfs.New(filepath.Join(x.dir, "first")); err != nil {
+		if x.first, err = memfs.New(filepath.Join(x.dir, "first"), time.Hour); err != nil {
 			return err
 		}
 	}
 	if x.second == nil {
-		x.second, err = memfs.New(filepath.Join(x.dir, "second"))
+		x.second, err = memfs.New(filepath.Join(x.dir, "second"), time.Hour)
 	}
 	return err
 }
@@ -189,7 +190,7 @@ func (x *Explorer) visit(s *State) ([]*Violation, error) {
 	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, x.Limits.Every)) != 0 {
 		return nil, nil
 	}
-	return x.nested(s, NewRecording(s.Image, j.events), 1), nil
+	return x.nested(s, NewRecording(s.Image, j.events), 1)
 }
 
 // fresh says that nothing that looks the same was visited, with the same acknowledgements.
@@ -222,7 +223,7 @@ func (x *Explorer) count(j *judgement) {
 }
 
 // nested cuts the power during a recovery that was recorded from event first on, and recovers again.
-func (x *Explorer) nested(s *State, rec *Recording, first int) []*Violation {
+func (x *Explorer) nested(s *State, rec *Recording, first int) ([]*Violation, error) {
 	x.Counts.Cut++
 	var all []*Crash
 	for p := first; p <= len(rec.Events); p++ {
@@ -231,6 +232,9 @@ func (x *Explorer) nested(s *State, rec *Recording, first int) []*Violation {
 	x.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	var bad []*Violation
 	for end, i := x.Counts.States+x.Limits.Nested, 0; i < len(all) && x.Counts.States < end; i++ {
+		if err := x.mounts(); err != nil {
+			return bad, err
+		}
 		c := all[i]
 		n := State{Case: s.Case, Image: rec.State(c), Acked: s.Acked, How: s.How + "\nthen the recovery: " + rec.describe(c)}
 		if !x.fresh(&n) {
@@ -244,7 +248,7 @@ func (x *Explorer) nested(s *State, rec *Recording, first int) []*Violation {
 		x.Counts.Nested++
 		x.count(j)
 	}
-	return bad
+	return bad, nil
 }
 
 // kills lets processes die, mostly while they write the journal. Nothing is lost by that; but what was not durable still
@@ -291,7 +295,7 @@ func (x *Explorer) kill(r *Run, point int) ([]*Violation, error) {
 		e.Since += point
 		events = append(events, e)
 	}
-	return x.nested(s, NewRecording(r.Base, events), point+1), nil
+	return x.nested(s, NewRecording(r.Base, events), point+1)
 }
 
 // judgement is what recovery made of a state.
@@ -303,7 +307,7 @@ type judgement struct {
 
 // judge shows a state, recovers it and asks the oracle. Any error is a violation.
 func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, error) {
-	const at = "w"
+	at := fmt.Sprintf("w%d", x.shown) // the kernel remembers names
 	m.Show(at, s.Image)
 	m.Tick()
 	defer m.Drop(at)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // needFUSE finds out whether file systems of this process can be mounted, by mounting one.
 func needFUSE(t *testing.T) {
 	t.Helper()
-	m, err := memfs.New(filepath.Join(sandbox.TempDir(t, "probe-"), "mnt"))
+	m, err := memfs.New(filepath.Join(sandbox.TempDir(t, "probe-"), "mnt"), 0)
 	if err == nil {
 		if err := m.Close(); err != nil {
 			t.Fatal(err)

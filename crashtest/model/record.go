@@ -1,8 +1,10 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -140,10 +142,12 @@ func found(ino uint64, n *memfs.Inode) oracle.Found {
 	return f
 }
 
-// Record records a workload on a mount of the explorer.
-func (x *Explorer) Record(w *workload.Workload) (*Run, error) {
-	if err := x.mounts(); err != nil {
+// Record records a workload on a mount of its own.
+func (x *Explorer) Record(w *workload.Workload) (_ *Run, err error) {
+	m, err := memfs.New(filepath.Join(x.dir, "recording"), 0)
+	if err != nil {
 		return nil, err
 	}
-	return Record(w, x.Bin, x.first)
+	defer func() { err = errors.Join(err, m.Close()) }()
+	return Record(w, x.Bin, m)
 }
