@@ -99,13 +99,13 @@ func (j *DB) Settle(sync func() error) error {
 	if !j.settled {
 		head := make([]byte, 2*j.db.Info().PageSize)
 		if _, err := j.file.ReadAt(head, 0); err != nil {
-			return err
+			return told(err)
 		}
 		if _, err := j.file.WriteAt(head, 0); err != nil {
-			return err
+			return told(err)
 		}
 		if sync == nil {
-			sync = j.file.Sync
+			sync = func() error { return told(j.file.Sync()) }
 		}
 	}
 	if sync == nil {

@@ -14,18 +14,9 @@ import (
 
 // The tree as it would be after a commit is a well-behaved file system, and shows what the commit then makes.
 func TestTxFS(t *testing.T) {
-	root := t.TempDir()
-	for name, data := range map[string]string{
+	root := oldTree(t, map[string]string{
 		"keep": "k", "old": "o", "dir/a": "a", "dir/b": "b", "gone/x": "x", "moved/deep/y": "y", "swap1": "1", "swap2": "22",
-	} {
-		p := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(data), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	ctx := context.Background()
 	st, err := txn.Open(ctx, root, nil)
 	if err != nil {
@@ -91,4 +82,20 @@ func TestTxFS(t *testing.T) {
 	if _, err := fs.ReadFile(tx.FS(), "keep"); !errors.Is(err, txn.ErrTxDone) {
 		t.Errorf("FS of an ended transaction: got %v, want ErrTxDone", err)
 	}
+}
+
+// oldTree makes a root with files in it.
+func oldTree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, data := range files {
+		p := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
 }

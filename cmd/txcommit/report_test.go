@@ -19,7 +19,6 @@ func committed(res txn.Result, key string) *commitReport {
 
 // TestText checks what people read.
 func TestText(t *testing.T) {
-	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	recovered := []txn.Recovery{{ID: "T0", Outcome: "completed", Displaced: []string{".txcommit/displaced/x"}}}
 	tests := []struct {
 		name string
@@ -68,6 +67,28 @@ func TestText(t *testing.T) {
 			"plan of nothing", newPlanReport(&txn.Plan{Unchanged: 1, Changes: []txn.Change{{Symbol: '=', Path: "e"}}}, 0),
 			"nothing to do: 1 unchanged\n",
 		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { checkText(t, tt.rep, tt.want) })
+	}
+}
+
+func checkText(t *testing.T, rep report, want string) {
+	t.Helper()
+	if got := rep.text(); got != want {
+		t.Errorf("text() = %q, want %q", got, want)
+	}
+}
+
+// TestTextOfState pins the text of what recover and status say.
+func TestTextOfState(t *testing.T) {
+	since := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	recovered := []txn.Recovery{{ID: "T0", Outcome: "completed", Displaced: []string{".txcommit/displaced/x"}}}
+	tests := []struct {
+		name string
+		rep  report
+		want string
+	}{
 		{"recover: clean", newRecoverReport("", &txn.Report{}), "clean: nothing to recover\n"},
 		{"recover: swept", newRecoverReport("", &txn.Report{Swept: 2}), "swept 2 leftovers of dead processes\n"},
 		{"recover: done", newRecoverReport("", &txn.Report{Recovered: recovered, Swept: 1}), "recovered T0: completed\n" +
@@ -87,11 +108,7 @@ func TestText(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.rep.text(); got != tt.want {
-				t.Errorf("text() = %q, want %q", got, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { checkText(t, tt.rep, tt.want) })
 	}
 }
 

@@ -50,6 +50,9 @@ type node struct {
 // lastIno is the highest inode number that was given out, by any FS of this process.
 var lastIno atomic.Uint64
 
+// NewIno gives out an inode number.
+func NewIno() uint64 { return lastIno.Add(1) }
+
 // Reserve keeps inode numbers up to ino from being given out: they are those of images from elsewhere.
 func Reserve(ino uint64) {
 	for last := lastIno.Load(); last < ino && !lastIno.CompareAndSwap(last, ino); last = lastIno.Load() {

@@ -26,7 +26,8 @@ type Counts struct {
 	Torn       int // a transaction of level process was reported
 	Nested     int // distinct states after a cut of a recovery; they are among States
 	Cut        int // recoveries that were cut so
-	Killed     int // of these: after the death of a process, which loses nothing until the power fails as well
+	Disturbed  int // states in which a foreign program had changed something before the recovery; they are among States
+	Killed     int // of these recoveries: after the death of a process, which loses nothing until the power fails as well
 }
 
 // Add adds other counts.
@@ -42,12 +43,13 @@ func (c *Counts) Add(o Counts) {
 	c.Nested += o.Nested
 	c.Cut += o.Cut
 	c.Killed += o.Killed
+	c.Disturbed += o.Disturbed
 }
 
 func (c Counts) String() string {
 	return fmt.Sprintf("%d recordings, %d events, %d distinct states; of these %d needed redo and %d of them a change of the tree, "+
-		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries, %d of them after a kill",
-		c.Recordings, c.Events, c.States, c.Redone, c.Applied, c.Undone, c.Swept, c.Torn, c.Nested, c.Cut, c.Killed)
+		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries, %d of them after a kill; a foreign program came before the recovery in %d",
+		c.Recordings, c.Events, c.States, c.Redone, c.Applied, c.Undone, c.Swept, c.Torn, c.Nested, c.Cut, c.Killed, c.Disturbed)
 }
 
 // Limits bound an exploration.
@@ -58,6 +60,8 @@ type Limits struct {
 	Every  int  // one in so many recoveries that have something to do is cut
 	First  bool // the first violation ends it
 	Kills  int  // so many processes are killed, and the recovery after that is cut
+	// Strangers is that to one state in so many a foreign program comes before the recovery.
+	Strangers int
 }
 
 // Explorer shows states and judges what recovery makes of them. Each has mounts of its own.
@@ -187,6 +191,14 @@ func (x *Explorer) visit(s *State) ([]*Violation, error) {
 		return []*Violation{{*s, err}}, nil
 	}
 	x.count(j)
+	if !x.skips(x.Limits.Strangers) {
+		if d := x.disturb(s); d != nil && x.fresh(d) {
+			if _, err := x.judge(d, x.second, false); err != nil {
+				return []*Violation{{*d, err}}, nil
+			}
+			x.Counts.Disturbed++
+		}
+	}
 	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, x.Limits.Every)) != 0 {
 		return nil, nil
 	}
@@ -336,7 +348,7 @@ func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, err
 		return nil, err
 	}
 	j.moved = !maps.Equal(before.Tree, after.Tree)
-	if _, err := s.Case.Check(after, s.Acked); err != nil {
+	if err := s.check(image, after); err != nil {
 		return nil, err
 	}
 	if err := x.checkJournal(image); err != nil {
@@ -345,11 +357,23 @@ func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, err
 	return j, x.again(j, m, dir, after)
 }
 
+// check asks the oracle about what recovery has left.
+func (s *State) check(m *memfs.Image, after *oracle.Seen) error {
+	if s.Stranger == nil {
+		_, err := s.Case.Check(after, s.Acked)
+		return err
+	}
+	if err := s.Stranger.kept(m); err != nil {
+		return err
+	}
+	return s.Case.CheckDisturbed(after, s.Acked, s.Stranger.Path, s.Stranger.Breaks)
+}
+
 // again recovers once more, and at times lets the store take another transaction. A store that needed nothing is asked
 // less often.
 func (x *Explorer) again(j *judgement, m *memfs.Mount, dir string, after *oracle.Seen) error {
 	idle := len(j.report.Recovered) == 0 && j.report.Swept == 0
-	if idle && x.skips(8) {
+	if idle && x.skips(8) || x.skips(2) {
 		return nil
 	}
 	r, err := oracle.Recover(x.Bin, filepath.Join(dir, "root"))

@@ -58,7 +58,7 @@ func options(seed uint64) workload.Options {
 	}
 }
 
-var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Kills: 5}
+var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Kills: 5, Strangers: 6}
 
 // TestPowerCuts runs workloads on the model, cuts the power in all ways that it allows, within limits, and checks what
 // recovery makes of it. The seeds are fixed; TXCOMMIT_SEED (the first one) and TXCOMMIT_SEEDS (how many) try others.
@@ -81,6 +81,7 @@ func TestPowerCuts(t *testing.T) {
 		{"states in which recovery had to complete a decided transaction in the tree", c.Applied, c.States / 10},
 		{"states that needed undo", c.Undone, 1},
 		{"states that needed a sweep", c.Swept, 1},
+		{"states in which a foreign program came before the recovery", c.Disturbed, 500},
 		{"states of cut recoveries", c.Nested, 500},
 	} {
 		if floor.got < floor.want {

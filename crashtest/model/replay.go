@@ -18,6 +18,8 @@ type State struct {
 	Image *memfs.Image
 	Acked int
 	How   string // in words
+	// Stranger is not nil if a foreign program has changed something after the power cut.
+	Stranger *Stranger
 }
 
 // saved is a State in a file. It holds the workload itself: the generator may make another one of the seed some day.
@@ -27,6 +29,7 @@ type saved struct {
 	Image    memfs.Image
 	Acked    int
 	How      string
+	Stranger *Stranger
 }
 
 // The conditions of ops are of these types.
@@ -42,7 +45,7 @@ func (s *State) Save(dir string, start *oracle.Seen) (path string, err error) {
 		return "", err
 	}
 	z := gzip.NewWriter(f)
-	err = gob.NewEncoder(z).Encode(&saved{*s.Case.W, *start, *s.Image, s.Acked, s.How})
+	err = gob.NewEncoder(z).Encode(&saved{*s.Case.W, *start, *s.Image, s.Acked, s.How, s.Stranger})
 	return f.Name(), errors.Join(err, z.Close(), f.Close())
 }
 
@@ -68,7 +71,7 @@ func Load(path string) (*State, error) {
 	for ino := range in.Image.Nodes {
 		memfs.Reserve(ino)
 	}
-	return &State{Case: c, Image: &in.Image, Acked: in.Acked, How: in.How}, nil
+	return &State{Case: c, Image: &in.Image, Acked: in.Acked, How: in.How, Stranger: in.Stranger}, nil
 }
 
 // Replay judges one state.

@@ -32,12 +32,54 @@ func NewCase(w *workload.Workload, start *Seen) (*Case, error) {
 // Check says whether a recovered tree is one that may be after the first acked steps were acknowledged and the rest
 // was cut anywhere. It returns how many steps have taken effect: acked or one more.
 func (c *Case) Check(seen *Seen, acked int) (steps int, err error) {
-	loose := c.loose(acked)
+	if steps, err = c.checkTree(seen, acked, c.loose(acked)); err != nil {
+		return steps, err
+	}
+	return steps, c.checkState(seen, c.mayDisplace(acked))
+}
+
+// CheckDisturbed is Check where a foreign program has changed the file at path between the crash and the recovery: of
+// that path, and of all that the step in flight makes of its file, nothing is known but that it is not lost, which the
+// caller checks. Everything else must be as ever; and as before the step, if the program has broken its condition.
+func (c *Case) CheckDisturbed(seen *Seen, acked int, path string, broken bool) error {
+	loose := append(c.loose(acked), path)
+	ids := map[int]bool{}
+	for range 2 { // what is at the path, and what was or will be there under that name
+		for _, may := range c.allowed(acked) {
+			for p, n := range may.tree {
+				if slices.Contains(loose, p) {
+					ids[n.ID] = true
+				} else if ids[n.ID] {
+					loose = append(loose, p)
+				}
+			}
+		}
+	}
+	if diff := c.differences(c.W.Before(acked), seen, loose); broken && len(diff) > 0 {
+		return fmt.Errorf("a condition was broken, and the tree is not as before step %d: %s", acked+1, strings.Join(diff, "; "))
+	}
+	if _, err := c.checkTree(seen, acked, loose); err != nil {
+		return err
+	}
+	return c.checkState(seen, true)
+}
+
+// Expects says that the step in flight has a condition on a path and, in the crashed tree, has not acted on it yet.
+func (c *Case) Expects(crashed *Seen, acked int, path string) bool {
+	s := &c.W.Steps[acked]
+	old, aim := c.W.Before(acked)[path], s.Aim[path]
+	if old == nil || differs(crashed.Tree[path], old) != "" || aim != nil && (aim.ID == old.ID || aim.Text == old.Text) {
+		return false
+	}
+	return slices.ContainsFunc(s.Ops, func(o workload.Op) bool { return o.Expect != nil && (o.Path == path || o.From == path) })
+}
+
+func (c *Case) checkTree(seen *Seen, acked int, loose []string) (steps int, err error) {
 	var why []string
 	for _, may := range c.allowed(acked) {
 		diff := c.differences(may.tree, seen, loose)
 		if len(diff) == 0 {
-			return may.steps, c.checkState(seen, acked)
+			return may.steps, nil
 		}
 		if len(diff) > 8 {
 			diff = append(diff[:8], fmt.Sprintf("and %d more", len(diff)-8))
@@ -169,10 +211,10 @@ var atRest = []string{
 }
 
 // checkState checks the names in the state folder: no litter, and nothing put aside unless something was in the way.
-func (c *Case) checkState(seen *Seen, acked int) error {
+func (c *Case) checkState(seen *Seen, displaced bool) error {
 	var litter []string
 	for _, name := range seen.State {
-		if strings.HasPrefix(name, "displaced/") && c.mayDisplace(acked) {
+		if strings.HasPrefix(name, "displaced/") && displaced {
 			continue
 		}
 		if !slices.Contains(atRest, name) {
