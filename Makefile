@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover bench
+.PHONY: check ci test race lint fuzz cover bench crash-long
 
 check:
 	.ci/run format modules vet lint readme
@@ -28,3 +28,8 @@ cover:
 # As root: on a journaled ext4 image. See bench/doc.go.
 bench:
 	go -C bench run .
+
+# As root: power cuts on real file systems, with new seeds. make crash-long FOR=2h
+FOR ?= 30m
+crash-long:
+	go -C crashtest test ./block -run '^TestLong$$' -long $(FOR) -timeout 0 -count=1 -v

@@ -57,7 +57,7 @@ func (r *Run) putStepAside(s *journal.Step, sub *fsys.Dir) (bool, error) {
 	names := []string{NewName(s.Num)}
 	if s.Kind == journal.Remove {
 		names[0] = OldName(s.Num)
-	} else if s.Flags&journal.Exchange == 0 && s.Old.Kind != 0 {
+	} else if s.Flags&journal.Exchange == 0 { // also where nothing was recorded at T: somebody may have put a file there
 		names = append(names, OldName(s.Num), OutName(s.Num))
 	}
 	var moved bool

@@ -165,7 +165,10 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestLong explores new seeds until the time is over.
+// faultReach is about as many requests as a lazy recording has.
+const faultReach = 250
+
+// TestLong explores new seeds until the time is over, and lets the device fail under each of them, once and for good.
 func TestLong(t *testing.T) {
 	if *long == 0 {
 		return
@@ -180,6 +183,10 @@ func TestLong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := campaign{states: 100, nested: 4, cuts: 20, workers: 2}
 			total.Add(c.one(t, fs, mode, seed))
+			var faults faultSum
+			for _, forever := range []bool{false, true} {
+				faults.run(t, fs, seed, Fault{At: 1 + rand.IntN(faultReach), Forever: forever})
+			}
 		})
 		t.Logf("%v: %s; so far %v", time.Since(began).Round(time.Second), name, total)
 	}

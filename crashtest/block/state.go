@@ -172,8 +172,8 @@ func (e *enumerator) subsets(at int, pending []int) {
 func (e *enumerator) tears(at int, pending []int) {
 	for _, i := range pending {
 		atoms := (len(e.log[i].Data) + e.atom - 1) / e.atom
-		if atoms < 2 {
-			continue
+		if atoms < 2 || e.log[i].Off < page {
+			continue // no file system mounts with half a superblock, which is in the first page of ext4
 		}
 		parts := []uint64{firstHalf(atoms), ^firstHalf(atoms), evenAtoms, oddAtoms, e.rng.Uint64()}
 		for _, part := range parts {

@@ -1,8 +1,10 @@
 package model_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -16,6 +18,9 @@ import (
 	"github.com/txcommit/txcommit/crashtest/sandbox"
 	"github.com/txcommit/txcommit/crashtest/workload"
 )
+
+// long is how long TestLong looks for violations.
+var long = flag.Duration("long", 0, "explore new seeds for `duration` in TestLong")
 
 func TestMain(m *testing.M) {
 	unix.Umask(0o022)
@@ -60,17 +65,20 @@ func options(seed uint64) workload.Options {
 
 var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Kills: 5, Strangers: 6}
 
+// ordinary is how many seeds an ordinary run explores: so many that the floors are reached.
+const ordinary = 36
+
 // TestPowerCuts runs workloads on the model, cuts the power in all ways that it allows, within limits, and checks what
 // recovery makes of it. The seeds are fixed; TXCOMMIT_SEED (the first one) and TXCOMMIT_SEEDS (how many) try others.
 func TestPowerCuts(t *testing.T) {
 	needFUSE(t)
-	first, n := number(t, "TXCOMMIT_SEED", 1), number(t, "TXCOMMIT_SEEDS", 44)
+	first, n := number(t, "TXCOMMIT_SEED", 1), number(t, "TXCOMMIT_SEEDS", ordinary)
 	start := time.Now()
 	l := &lab{T: t, bin: bin.Need(t)}
-	l.explore(uint64(first), uint64(n))
+	l.explore(uint64(first), func(seed uint64) bool { return seed < uint64(first+n) })
 	c := l.counts
 	t.Logf("seeds %d to %d: %v; in %v", first, first+n-1, c, time.Since(start).Round(time.Second))
-	if n < 44 {
+	if n < ordinary {
 		return
 	}
 	for _, floor := range []struct {
@@ -90,6 +98,18 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
+// TestLong explores new seeds for as long as -long says.
+func TestLong(t *testing.T) {
+	if *long == 0 {
+		return // it is not asked for
+	}
+	needFUSE(t)
+	start, first := time.Now(), uint64(time.Now().Unix())
+	l := &lab{T: t, bin: bin.Need(t)}
+	l.explore(first, func(uint64) bool { return time.Since(start) < *long })
+	t.Logf("seeds from %d on: %v; in %v", first, l.counts, time.Since(start).Round(time.Second))
+}
+
 // lab explores seeds, as many at a time as there are processors.
 type lab struct {
 	*testing.T
@@ -99,11 +119,12 @@ type lab struct {
 	bad    int
 }
 
-func (l *lab) explore(first, n uint64) {
+// explore explores seeds from first on, as long as more says so.
+func (l *lab) explore(first uint64, more func(seed uint64) bool) {
 	l.Helper()
 	seeds := make(chan uint64)
 	var wg sync.WaitGroup
-	for range 2 {
+	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			x := model.NewExplorer(l.bin, sandbox.TempDir(l, "model-"), limits)
 			for seed := range seeds {
@@ -117,7 +138,7 @@ func (l *lab) explore(first, n uint64) {
 			l.counts.Add(x.Counts)
 		})
 	}
-	for seed := first; seed < first+n && !l.Failed(); seed++ {
+	for seed := first; more(seed) && !l.Failed(); seed++ {
 		seeds <- seed
 	}
 	close(seeds)
