@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"syscall"
 
 	"github.com/txcommit/txcommit/txn"
 	"github.com/txcommit/txcommit/txn/manifest"
@@ -63,6 +64,11 @@ func placeOf(err error) place {
 	return anywhere
 }
 
+// isNoFile says that a name leads to no file at all. Any other reason why it cannot be read is the system's.
+func isNoFile(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR)
+}
+
 // judge returns the exit code for err, and what it makes of the command. What leaves the tree unknown comes first:
 // nothing may hide it. signalled is the exit code for a signal that came, 0 if none did.
 func judge(err error, signalled int) (code int, result string) {
@@ -87,7 +93,7 @@ func judge(err error, signalled int) (code int, result string) {
 		return exitFailed, "rolled-back"
 	case from == atUsage:
 		return exitUsage, "invalid"
-	case from == atManifest || badManifest || errors.Is(err, fs.ErrInvalid):
+	case from == atManifest && isNoFile(err), badManifest, errors.Is(err, fs.ErrInvalid):
 		return exitInvalid, "invalid"
 	}
 	return exitFailed, "failed"

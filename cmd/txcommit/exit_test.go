@@ -42,6 +42,8 @@ func TestJudge(t *testing.T) {
 		{"cleanup cut by a signal", at(atCleanup, context.Canceled), exitInterrupted, 7, "committed"},
 		{"usage", at(atUsage, errors.New("unknown flag")), 0, 64, "invalid"},
 		{"manifest not found", at(atManifest, fs.ErrNotExist), 0, 65, "invalid"},
+		{"manifest is a folder", at(atManifest, syscall.EISDIR), 0, 65, "invalid"},
+		{"manifest cannot be opened", at(atManifest, syscall.EMFILE), 0, 1, "failed"},
 		{"bad manifest", at(atManifest, &manifest.Error{Msg: "bad"}), 0, 65, "invalid"},
 		{"bad op", op(fs.ErrInvalid), 0, 65, "invalid"},
 		{"SIGINT", op(context.Canceled), exitInterrupted, 130, "interrupted"},
