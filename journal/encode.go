@@ -82,7 +82,7 @@ func chunkKey(id uuid.UUID, n uint32) []byte {
 
 // encode returns the header and the payload of a record.
 func encode(r *Record) (header, []byte, error) {
-	payload, err := cbor.Marshal(r)
+	payload, err := canonical.Marshal(r)
 	if err != nil {
 		return header{}, nil, errors.Wrap(err, "encode record")
 	}
@@ -110,13 +110,23 @@ func decode(id uuid.UUID, h header, payload []byte) (*Record, error) {
 	return r, nil
 }
 
+// canonical writes strings as byte strings: a name in a tree is any bytes, and a CBOR text must be UTF-8.
+var canonical = func() cbor.EncMode {
+	m, err := cbor.EncOptions{String: cbor.StringToByteString}.EncMode()
+	if err != nil {
+		panic(err) // the options above are constants
+	}
+	return m
+}()
+
 var strict = func() cbor.DecMode {
 	m, err := cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		MaxArrayElements:  1 << 27,
+		ByteStringToString: cbor.ByteStringToStringAllowed,
+		DupMapKey:          cbor.DupMapKeyEnforcedAPF,
+		ExtraReturnErrors:  cbor.ExtraDecErrorUnknownField,
+		IndefLength:        cbor.IndefLengthForbidden,
+		TagsMd:             cbor.TagsForbidden,
+		MaxArrayElements:   1 << 27,
 	}.DecMode()
 	if err != nil {
 		panic(err) // the options above are constants

@@ -58,12 +58,13 @@ func (j *DB) Put(r *Record, done []uuid.UUID) error {
 	if r.State != Decided {
 		return errors.AssertionFailedf("journal: a new record is %s", r.State)
 	}
-	if err := validate(r); err != nil {
-		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
-	}
 	h, payload, err := encode(r)
 	if err != nil {
 		return err
+	}
+	// A record that cannot be read back would leave the tree half-way for good: better no commit.
+	if _, err := decode(r.ID, h, payload); err != nil {
+		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
 	}
 	return j.update(func(tx *bolt.Tx) error {
 		for _, id := range done {

@@ -111,6 +111,8 @@ type Record struct {
 	Process bool   `cbor:"1,keyasint,omitempty"`
 	Boot    string `cbor:"2,keyasint,omitempty"`
 	Mount   uint64 `cbor:"3,keyasint,omitempty"`
+	// Seq orders the records of level process that are in a journal together.
+	Seq uint64 `cbor:"12,keyasint,omitempty"`
 	// Created is the time of the commit point in nanoseconds since 1970. For people.
 	Created int64  `cbor:"4,keyasint"`
 	Message string `cbor:"5,keyasint,omitempty"`

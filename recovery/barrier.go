@@ -50,7 +50,7 @@ func (r *Run) syncParents() error {
 	for i := range r.rec.Parents {
 		path := r.rec.Parents[i].Path
 		d, err := r.parent(uint32(i))
-		if errors.Is(err, errMoved) || isGone(err) {
+		if wentAway(err) {
 			// Every step of it is done, or it would have been missed before: where it is now it is synced as well as
 			// its owner cares to.
 			continue
@@ -89,8 +89,18 @@ func (r *Run) syncModes() error {
 			continue
 		}
 		d, err := r.parent(s.Parent)
+		if wentAway(err) {
+			continue
+		}
 		if err != nil {
-			continue // as in syncParents
+			return PathError("open", r.rec.Path(s), err)
+		}
+		t, err := d.Stat(s.Name)
+		if err != nil {
+			return PathError("stat", r.rec.Path(s), err)
+		}
+		if !same(t, s.Old) {
+			continue // somebody's by now
 		}
 		f, err := d.Open(s.Name)
 		if err != nil {
@@ -105,3 +115,6 @@ func (r *Run) syncModes() error {
 	}
 	return nil
 }
+
+// wentAway says that a target folder is not where the record says any more, so that there is nothing to be done there.
+func wentAway(err error) bool { return errors.Is(err, errMoved) || isGone(err) }

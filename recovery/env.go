@@ -34,7 +34,8 @@ type Env struct {
 type Outcome struct {
 	ID string
 	// Outcome is "completed", "rolled-back", "abandoned" or "torn" (a power loss took part of a transaction that was
-	// committed with durability process); before recovery "to complete", "to roll back" or "to abandon".
+	// committed with durability process); before recovery "to complete", "to roll back",
+	// "to abandon" or "to verify".
 	Outcome string
 	Message string
 	// Displaced lists what was put aside, as paths relative to the root.

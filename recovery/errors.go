@@ -3,6 +3,7 @@ package recovery
 import (
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -13,6 +14,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrIncomplete says that a transaction could be neither finished nor undone.
 	ErrIncomplete = errors.New("transaction is incomplete")
+	// ErrTorn says of an ErrIncomplete that nothing can be done about it any more: the record is gone.
+	ErrTorn = errors.New("transaction is torn")
 )
 
 // RolledBack is returned when a transaction was undone, durably. Cause says why.
@@ -62,6 +65,30 @@ func (e *incomplete) Unwrap() []error {
 		return []error{ErrIncomplete, e.first}
 	}
 	return []error{ErrIncomplete, e.first, e.then}
+}
+
+// torn is an error that matches ErrTorn.
+type torn struct {
+	id    string
+	paths []string
+}
+
+func (e *torn) Error() string {
+	return fmt.Sprintf("after a power loss these do not hold what transaction %s wrote with durability process: %s",
+		e.id, strings.Join(e.paths, ", "))
+}
+
+func (e *torn) Unwrap() error { return ErrTorn }
+
+// beside adds to err what was torn, which is said only once. Where recovery has to run again the error is not ErrTorn.
+func beside(err, torn error) error {
+	switch {
+	case torn == nil:
+		return err
+	case errors.Is(err, ErrIncomplete):
+		return fmt.Errorf("%w\n%v", err, torn)
+	}
+	return errors.Join(torn, err)
 }
 
 // PathError puts the user's path to an errno. Errors that have one already are passed through.

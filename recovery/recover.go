@@ -46,6 +46,9 @@ func (p *Pending) Outcomes() []Outcome {
 		what := map[journal.State]string{
 			journal.Decided: "to complete", journal.Aborting: "to roll back", journal.Abandoned: "to abandon",
 		}[r.State]
+		if r.State != journal.Abandoned && p.rebooted(r) {
+			what = "to verify"
+		}
 		out = append(out, Outcome{ID: r.ID.String(), Outcome: what, Message: r.Message})
 	}
 	return out
@@ -110,9 +113,9 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		}
 		switch {
 		case err != nil && out.Outcome == "torn":
-			torn = err // said once; the record is gone
+			torn = errors.Join(torn, err) // said once; the record is gone
 		case err != nil:
-			return rep, err
+			return rep, beside(err, torn)
 		case out.Outcome == "completed" && !r.Process && !r.Hasty():
 			rep.Finished = append(rep.Finished, r.ID)
 		case out.Outcome == "completed" && r.Process:
@@ -120,10 +123,10 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		}
 	}
 	if err := e.sweep(p, &rep); err != nil {
-		return rep, err
+		return rep, beside(err, torn)
 	}
 	if err := e.MarkClean(); err != nil {
-		return rep, PathError("write", viewName, err)
+		return rep, beside(PathError("write", viewName, err), torn)
 	}
 	return rep, torn
 }
@@ -201,11 +204,17 @@ func (e *Env) syncRecord(rec *journal.Record) error {
 			continue
 		}
 		d, err := r.parent(s.Parent)
+		if wentAway(err) {
+			continue // by somebody who can see to it
+		}
 		if err != nil {
-			continue // moved or deleted since, by somebody who can see to it
+			return PathError("open", rec.Path(s), err)
 		}
 		t, err := d.Stat(s.Name)
-		if err != nil || inode(t) != s.New {
+		if err != nil {
+			return PathError("stat", rec.Path(s), err)
+		}
+		if inode(t) != s.New {
 			continue
 		}
 		if err := SyncTree(d, s.Name, t); err != nil {

@@ -75,7 +75,7 @@ func (r *Run) checkRemoved(s *journal.Step, sub *fsys.Dir, o fsys.Info) error {
 func (r *Run) endHalfRemove(s *journal.Step, o fsys.Info) error {
 	path := r.rec.Path(s)
 	tree, t, err := r.target(s, s.Parent, s.Name)
-	if errors.Is(err, errMoved) || isGone(err) {
+	if wentAway(err) {
 		return nil // T went where its folder went
 	}
 	if err != nil {

@@ -1,11 +1,9 @@
 package recovery
 
 import (
-	"fmt"
 	"io"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/zeebo/xxh3"
 
@@ -42,8 +40,7 @@ func (e *Env) verify(rec *journal.Record, later paths, out Outcome) (Outcome, er
 		return out, nil
 	}
 	out.Outcome = "torn"
-	return out, Incomplete(fmt.Errorf("after a power loss these do not hold what transaction %s wrote with durability process: %s",
-		out.ID, strings.Join(out.Torn, ", ")))
+	return out, Incomplete(&torn{out.ID, out.Torn})
 }
 
 // paths are those that transactions have changed.
@@ -52,11 +49,12 @@ type paths struct {
 	above map[string]bool // the folders above them
 }
 
-// laterPaths collects what was changed after rec was committed. Ids do not tell: they are as old as the transaction.
+// laterPaths collects what was changed after rec was committed. Ids do not tell, they are as old as the transaction, and
+// a clock can be set back.
 func laterPaths(rec *journal.Record, all []*journal.Record) paths {
 	p := paths{map[string]bool{}, map[string]bool{}}
 	for _, r := range all {
-		if r.Created <= rec.Created {
+		if r.Seq <= rec.Seq {
 			continue
 		}
 		for i := range r.Steps {

@@ -148,7 +148,7 @@ func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error
 }
 
 // Status tells how a store is. It works while a commit runs, and never changes anything.
-func Status(ctx context.Context, root string, opts *Options) (*State, error) {
+func Status(_ context.Context, root string, opts *Options) (*State, error) {
 	st := &State{State: "clean"}
 	err := withStore(root, opts, func(s *Store) error {
 		state, err := openState(s.root)
@@ -161,12 +161,12 @@ func Status(ctx context.Context, root string, opts *Options) (*State, error) {
 			return err
 		}
 		st.Store = f.Store
-		return s.status(ctx, state, st)
+		return s.status(state, st)
 	})
 	return st, err
 }
 
-func (s *Store) status(ctx context.Context, state *fsys.Dir, st *State) error {
+func (s *Store) status(state *fsys.Dir, st *State) error {
 	lock, err := state.Open(lockFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return recovery.PathError("open", statePath(lockFile), err)
@@ -203,7 +203,6 @@ func (s *Store) status(ctx context.Context, state *fsys.Dir, st *State) error {
 		st.State = "pending"
 	}
 	st.Displaced, err = displaced(state)
-	_ = ctx
 	return err
 }
 

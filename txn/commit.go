@@ -169,16 +169,18 @@ func (c *commit) nothing(ses *session, sc *scan) error {
 	if err := sc.checkContents(); err != nil {
 		return err
 	}
+	if c.store.opts.Durability == Sync && ses.env.DB != nil && len(c.rep.Unsynced) > 0 {
+		if err := ses.env.SyncAll(c.rep.Unsynced); err != nil {
+			return err
+		}
+		if err := ses.env.DB.Delete(c.rep.Unsynced...); err != nil {
+			return err
+		}
+	}
 	c.count(sc, nil)
 	c.res.Committed = true
-	c.tx.consume(c.res)
-	if c.store.opts.Durability != Sync || ses.env.DB == nil || len(c.rep.Unsynced) == 0 {
-		return nil
-	}
-	if err := ses.env.SyncAll(c.rep.Unsynced); err != nil {
-		return err
-	}
-	return ses.env.DB.Delete(c.rep.Unsynced...)
+	sc.consume(c.res)
+	return nil
 }
 
 // commit does steps 1 to 7 for a transaction that has something to do.

@@ -26,7 +26,7 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 		}
 	}
 	if c.store.opts.Durability == Process {
-		return rec, p.levelProcess(ses.env.State)
+		return rec, p.levelProcess(ses.env.State, c.rep.Unsynced)
 	}
 	return rec, nil
 }
@@ -34,7 +34,7 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 // put is barrier 2, the commit point.
 func (c *commit) put(ses *session, rec *journal.Record) error {
 	done := c.rep.Finished
-	if !rec.Process {
+	if !rec.Process || tooMany(c.rep.Unsynced) {
 		if err := ses.env.SyncAll(c.rep.Unsynced); err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recove
 	if c.res.Cleanup == nil && !rec.Process && !rec.Hasty() {
 		c.res.Cleanup = ses.shrink(rec)
 	}
-	c.tx.consume(c.res)
+	sc.consume(c.res)
 	return nil
 }
 
@@ -109,4 +109,15 @@ func layBallast(state *fsys.Dir) {
 	}
 	_ = fsys.Allocate(f, size)
 	_ = f.Close()
+}
+
+// tooMany says that the records of level process, which wait for a commit that makes them durable, have become a burden:
+// every commit reads them all.
+func tooMany(unsynced []*journal.Record) bool {
+	const records, steps = 32, 4096
+	n := 0
+	for _, r := range unsynced {
+		n += len(r.Steps)
+	}
+	return len(unsynced) >= records || n >= steps
 }

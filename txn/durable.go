@@ -110,13 +110,17 @@ func syncFolder(d *fsys.Dir) error {
 	return nil
 }
 
-// levelProcess notes in the record what is needed to tell, after a restart, whether its changes have survived.
-func (p *preparer) levelProcess(state *fsys.Dir) error {
+// levelProcess notes in the record what is needed to tell, after a restart, whether its changes have survived. before
+// are the records of level process that are there already.
+func (p *preparer) levelProcess(state *fsys.Dir, before []*journal.Record) error {
 	boot, err := recovery.ThisBoot(state)
 	if err != nil {
 		return stageError("stat", err)
 	}
 	p.rec.Process, p.rec.Boot, p.rec.Mount = true, boot.Boot, boot.Mount
+	for _, r := range before {
+		p.rec.Seq = max(p.rec.Seq, r.Seq+1)
+	}
 	for i := range p.rec.Steps {
 		s := &p.rec.Steps[i]
 		if s.Kind != journal.Install {

@@ -2,6 +2,8 @@ package txn
 
 import (
 	"io/fs"
+	"strconv"
+	"strings"
 
 	"github.com/cockroachdb/errors"
 
@@ -22,6 +24,9 @@ var (
 	// ErrIncomplete says that a transaction could be neither finished nor undone. The journal keeps everything;
 	// the next Open tries first.
 	ErrIncomplete = recovery.ErrIncomplete
+	// ErrTorn says, beside ErrIncomplete, that a power loss took part of a transaction of level process. It is said once:
+	// the record is gone, and what the paths held must be written again.
+	ErrTorn = recovery.ErrTorn
 	// ErrTxDone is returned by every use of a Tx after Commit or Rollback.
 	ErrTxDone = errors.New("transaction has already been committed or rolled back")
 	// ErrClosed is returned by every use of a closed Store.
@@ -50,11 +55,34 @@ func (e *Error) Error() string {
 	if errors.As(e.Err, &pe) { // an *fs.PathError or *os.LinkError carries the path
 		return e.Err.Error()
 	}
+	if cause := e.Err.Error(); strings.HasPrefix(cause, strconv.Quote(e.Path)+": ") {
+		return cause
+	}
 	return e.Path + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// RecoveryError is what Open, View and their kin return when a recovery failed that had ended transactions before.
+type RecoveryError struct {
+	// Report tells what was done.
+	Report Report
+	// Err is the cause.
+	Err error
+}
+
+// Error returns the cause.
+func (e *RecoveryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RecoveryError) Unwrap() error { return e.Err }
+
+// unsupported is an error that matches ErrUnsupported and is nobody's fault but this version's.
+type unsupported struct{ text string }
+
+func (e *unsupported) Error() string { return e.text }
+func (e *unsupported) Unwrap() error { return ErrUnsupported }
 
 // invalid is an error that matches fs.ErrInvalid without saying so twice.
 type invalid struct{ error }

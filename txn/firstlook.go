@@ -71,7 +71,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 			c.count(sc, nil)
 			c.res.Committed = !c.stored // under the lock it is looked at again
 			if err = sc.checkContents(); err == nil && !c.stored {
-				c.tx.consume(c.res)
+				sc.consume(c.res)
 			}
 			return false, err
 		}

@@ -24,6 +24,7 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 	if err := c.dir.Link(c.rel, s.dir, st.at); err != nil {
 		return false, nil // another file system, or not permitted: a copy will do
 	}
+	st.linked = true
 	return true, s.finish(w, st)
 }
 

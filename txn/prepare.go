@@ -159,7 +159,7 @@ func (p *preparer) install(st *step, js *journal.Step) (err error) {
 	if s == nil {
 		return errors.AssertionFailedf("%s is not staged", st.path())
 	}
-	if st.content != nil && st.content.link {
+	if s.linked {
 		js.Flags |= journal.Linked
 	}
 	js.New, js.Num = journal.Inode(s.info.ID), s.num

@@ -181,6 +181,9 @@ func (s *scan) chmod(i int, o *op) error {
 	if !at.info.Exists() {
 		return syscall.ENOENT
 	}
+	if at.info.Kind == fsys.Special {
+		return errors.New("is a special file (FIFO, socket or device), which a chmod does not change")
+	}
 	return s.putMode(i, o.Path, at, o.Mode)
 }
 

@@ -39,7 +39,9 @@ type staged struct {
 	sub  string // "" inside a new folder
 	num  uint32
 	info fsys.Info
-	made token
+	// linked says that it is a second link to a source, not a copy.
+	linked bool
+	made   token
 }
 
 // token tells whether something that was staged without the lock is still what is needed under it.

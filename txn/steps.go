@@ -1,11 +1,8 @@
 package txn
 
 import (
-	"io/fs"
 	"slices"
 	"strings"
-
-	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
@@ -170,7 +167,7 @@ func sortByDeps(steps []*step) ([]*step, error) {
 		case visited:
 			return nil
 		case visiting:
-			return &Error{Op: st.op, Path: st.said, Err: errors.Wrap(fs.ErrInvalid,
+			return &Error{Op: st.op, Path: st.said, Err: invalidf(
 				"directories cannot be renamed in a circle; use two transactions")}
 		}
 		st.mark = visiting

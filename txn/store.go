@@ -100,6 +100,9 @@ func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 		rep, err = ses.recover(ctx)
 		return err
 	})
+	if err != nil && (len(rep.Recovered) > 0 || len(rep.Displaced) > 0) {
+		err = &RecoveryError{Report{Recovered: rep.Recovered, Swept: rep.Swept, Displaced: rep.Displaced}, err}
+	}
 	return rep, err
 }
 

@@ -35,7 +35,9 @@ type TreeOptions struct {
 	Prune bool
 	// Exclude are doublestar globs relative to the source; what they match is neither copied nor pruned.
 	Exclude []string
-	// Move consumes the source after the commit instead of copying it.
+	// Move consumes the source after the commit instead of copying it, and stages links to it where that can be. A
+	// process that dies between the two leaves in the source what it had not removed yet, as second names of the files
+	// in the tree: do not edit it there; the same commit again removes it.
 	Move bool
 	// Times keeps the source's modification times.
 	Times bool
@@ -228,9 +230,11 @@ func (o *op) clean(conds []Cond) (err error) {
 		fields = []*string{&o.From, &o.To}
 	}
 	for _, f := range fields {
-		if *f, err = manifest.CleanPath(*f, o.Kind == manifest.Tree); err != nil {
+		clean, err := manifest.CleanPath(*f, o.Kind == manifest.Tree)
+		if err != nil {
 			return invalid{err}
 		}
+		*f = clean
 	}
 	if o.Kind == manifest.Rename && o.From == o.To {
 		return invalidf("a rename onto itself")
@@ -242,7 +246,7 @@ func (o *op) clean(conds []Cond) (err error) {
 		}
 	}
 	if o.Schema != "" { // better no commit than one that was not validated
-		return errors.Wrap(ErrUnsupported, `"schema" is not supported by this version`)
+		return &unsupported{`"schema" is not supported by this version`}
 	}
 	if o.Kind == manifest.Tree {
 		return o.checkGlobs()

@@ -3,14 +3,12 @@ package txn
 import (
 	"context"
 	"io/fs"
-	"slices"
 
 	"github.com/cockroachdb/errors"
 	"github.com/fxamacker/cbor/v2"
 	"github.com/zeebo/xxh3"
 
 	"github.com/txcommit/txcommit/internal/fsys"
-	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // openState returns the state folder, nil if there is none.
@@ -132,63 +130,6 @@ func (s *stream) digest(h *xxh3.Hasher) error {
 	defer r.Close()
 	_, err = copyTo(h, r)
 	return err
-}
-
-// consume removes the sources of tree ops that move. What has changed since it was read stays, and so do the folders
-// that are not empty then.
-func (tx *Tx) consume(res *Result) {
-	for i := range tx.ops {
-		o := &tx.ops[i]
-		if o.Kind != manifest.Tree || !o.Move || o.listing == nil {
-			continue
-		}
-		if err := o.listing.consume(); err != nil && res.Cleanup == nil {
-			res.Cleanup = errors.Wrap(err, "remove the moved source")
-		}
-	}
-}
-
-func (l *listing) consume() error {
-	if err := l.consumeIn(l.dir, l.top); err != nil {
-		return err
-	}
-	return removeEmpty(l.said)
-}
-
-func (l *listing) consumeIn(d *fsys.Dir, n *node) error {
-	for _, sub := range slices.Backward(n.subs) {
-		var err error
-		if sub.info.Kind == fsys.Folder {
-			err = l.consumeFolder(d, sub)
-		} else {
-			err = consumeFile(d, sub)
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &fs.PathError{Op: "remove", Path: l.path(sub.rel), Err: err}
-		}
-	}
-	return nil
-}
-
-func (l *listing) consumeFolder(d *fsys.Dir, n *node) error {
-	sub, err := d.Sub(n.name)
-	if err != nil {
-		return err
-	}
-	err = l.consumeIn(sub, n)
-	_ = sub.Close()
-	if err != nil {
-		return bareErrno(err)
-	}
-	return ignoreNotEmpty(d.Rmdir(n.name))
-}
-
-func consumeFile(d *fsys.Dir, n *node) error {
-	i, err := d.Stat(n.name)
-	if err != nil || i.ID != n.info.ID || i.Size != n.info.Size || i.Mtime != n.info.Mtime {
-		return err
-	}
-	return d.Unlink(n.name)
 }
 
 // planOnly is Plan under the transaction's lock.

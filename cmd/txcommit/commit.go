@@ -11,12 +11,16 @@ import (
 // commit makes one transaction of the ops that add adds, and reports on it. key is the id that the user gave it.
 func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add func(*txn.Tx) error) (err error) {
 	st, err := txn.Open(ctx, a.flags.root, flags.options(&a.flags))
+	rep := newCommitReport()
+	a.report = rep
 	if err != nil {
+		if before, ok := errors.AsType[*txn.RecoveryError](err); ok {
+			rep.recovered(before.Report.Recovered)
+			rep.Displaced = displaced(append(rep.Displaced, before.Report.Displaced...), nil)
+		}
 		return at(atRoot, err)
 	}
-	rep := newCommitReport()
 	rep.recovered(st.Recovered())
-	a.report = rep
 	defer func() { err = closed(err, st.Close(), flags.dryRun) }()
 
 	tx, err := st.Begin(ctx)

@@ -187,7 +187,9 @@ func (s *stand) checkMessage(res *supervise.Result, errno syscall.Errno) error {
 	known := strings.Contains(message, ".txcommit") || strings.Contains(message, " .: ") || strings.Contains(message, " root: ")
 	for _, l := range []layout{s.start, s.want, s.source.full()} {
 		for p := range l {
-			known = known || strings.Contains(message, " "+p+":") || strings.Contains(message, "/"+p+":")
+			shown := strings.TrimPrefix(quote(p), `"`) + ":" // a longer path may be in front of it, in the same quotes
+			known = known || strings.Contains(message, " "+shown) || strings.Contains(message, "/"+shown) ||
+				strings.Contains(message, ` "`+shown)
 		}
 	}
 	switch {

@@ -109,6 +109,7 @@ var workloads = []workload{
 		want: layout{
 			"dist":          "dir 0700",
 			"dist/same":     "file 0600 same",
+			"dist/raw\xff":  "file 0600 any bytes",
 			"dist/changed":  "file 0640 2",
 			"dist/mode":     "file 0755 mode",
 			"dist/file":     "dir 0755",
@@ -200,6 +201,7 @@ var renames = layout{
 var trees = layout{
 	"dist":             "dir 0755",
 	"dist/same":        "file 0600 same",
+	"dist/raw\xff":     "file 0600 not UTF-8",
 	"dist/changed":     "file 0600 1",
 	"dist/mode":        "file 0644 mode",
 	"dist/stale":       "file 0600 stale",
@@ -212,6 +214,7 @@ var trees = layout{
 var treeSource = layout{
 	"dist":          "dir 0700",
 	"dist/same":     "file 0600 same",
+	"dist/raw\xff":  "file 0600 any bytes",
 	"dist/changed":  "file 0640 2",
 	"dist/mode":     "file 0755 mode",
 	"dist/file/in":  "file 0600 was a file",

@@ -49,7 +49,7 @@ type commitFlags struct {
 	symlinks      choice
 	progress      choice
 	history       noHistory
-	jobs          uint16
+	jobs          jobs
 	allowUnsafeFS bool
 	dryRun        bool
 }
@@ -62,7 +62,7 @@ func (c *commitFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&c.symlinks, "symlinks", "what a write does to a symbolic link at its path")
 	fs.Var(&c.progress, "progress", "show progress; auto does on a terminal")
 	fs.Var(&c.history, "history", "keep what the last `N` transactions replaced; this version keeps none")
-	fs.Uint16Var(&c.jobs, "jobs", 0, "stage at most `N` files at once; 0 chooses by the number of processors")
+	fs.Var(&c.jobs, "jobs", "stage at most `N` files at once; 0 chooses by the number of processors")
 	fs.BoolVar(&c.allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
 	fs.BoolVar(&c.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
@@ -98,6 +98,23 @@ func (c *choice) Set(s string) error {
 		return fmt.Errorf("must be one of %s", strings.Join(c.allowed, ", "))
 	}
 	c.value = s
+	return nil
+}
+
+// jobs is the value of --jobs.
+type jobs int
+
+func (j *jobs) String() string { return strconv.Itoa(int(*j)) }
+
+// Type is what help shows as the value.
+func (*jobs) Type() string { return "int" }
+
+func (j *jobs) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return errors.New("must be a number from 0 to 65535")
+	}
+	*j = jobs(n)
 	return nil
 }
 

@@ -19,6 +19,8 @@ type advice struct {
 
 // advices are looked through from the top: the outcome counts more than its cause, a place more than none.
 var advices = []advice{
+	{txn.ErrTorn, anywhere, "torn", "these paths need to be written again; " +
+		"the record is gone, and there is nothing left to recover of it"},
 	{txn.ErrIncomplete, anywhere, "incomplete", "run 'txcommit recover'; if it cannot finish either, " +
 		"'txcommit status' shows the id, and 'txcommit recover --abandon ID' gives it up and keeps what is left"},
 	{nil, atCleanup, "cleanup", "the change is in place, and the next run cleans up"},
@@ -61,8 +63,7 @@ var advices = []advice{
 	{syscall.ENOTEMPTY, anywhere, "not-empty", `say "recursive": true to remove a folder with all that is in it`},
 	{fs.ErrNotExist, anywhere, "not-found", "check that the path, its folder and its source exist; " +
 		`to remove what may be gone, say "missing": "ok"`},
-	{fs.ErrExist, anywhere, "exists", `something has this name already: choose another one, remove it first, ` +
-		`or say "replace": true for the rename of a file`},
+	{fs.ErrExist, anywhere, "exists", "something has this name already: choose another one, or remove it first"},
 	{syscall.ELOOP, anywhere, "link-loop", "check where the symbolic link leads, " +
 		"or write over the link itself with --symlinks replace"},
 	{syscall.ENAMETOOLONG, anywhere, "name-too-long", "use names of at most 255 bytes, and paths of at most 4,095"},

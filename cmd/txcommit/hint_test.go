@@ -31,7 +31,7 @@ func TestAdvise(t *testing.T) {
 		{"ENOTDIR", op(syscall.ENOTDIR), "not-directory", "file stands"},
 		{"ENOTEMPTY is not EEXIST", op(syscall.ENOTEMPTY), "not-empty", "recursive"},
 		{"ENOENT", op(&fs.PathError{Op: "open", Path: "a", Err: syscall.ENOENT}), "not-found", "missing"},
-		{"EEXIST", op(syscall.EEXIST), "exists", "replace"},
+		{"EEXIST", op(syscall.EEXIST), "exists", "remove it first"},
 		{"ELOOP", op(syscall.ELOOP), "link-loop", "--symlinks replace"},
 		{"ENAMETOOLONG", op(syscall.ENAMETOOLONG), "name-too-long", "255"},
 		{"EMFILE", op(syscall.EMFILE), "too-many-files", "ulimit -n"},

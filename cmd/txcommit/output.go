@@ -78,7 +78,11 @@ func (a *app) explain(err error) *failure {
 	case "interrupted":
 		f.Message = "interrupted: nothing was committed"
 	case "cleanup":
-		f.Message = "warning: committed, but not cleaned up: " + f.Message
+		done := "committed"
+		if rep, ok := a.report.(*commitReport); ok && rep.Result == "unchanged" {
+			done = "nothing to do"
+		}
+		f.Message = "warning: " + done + ", but not cleaned up: " + f.Message
 	}
 	if own, ok := errors.AsType[*fault](err); ok && own.hint != "" {
 		f.Hint = own.hint

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +72,12 @@ func (r *commitReport) took(res *txn.Result, key string) {
 	}
 }
 
-func (r *commitReport) fail(result string, f *failure) { r.Result, r.Error = result, f }
+func (r *commitReport) fail(result string, f *failure) {
+	if result != "committed" || r.Result != "unchanged" { // only the cleaning up has failed, and nothing was to do
+		r.Result = result
+	}
+	r.Error = f
+}
 
 func (r *commitReport) text() string {
 	var b strings.Builder
@@ -137,6 +144,8 @@ type recoveredDoc struct {
 	ID      string `json:"id"`
 	Outcome string `json:"outcome"`
 	Message string `json:"message"`
+	// Torn are the paths that do not hold what was written.
+	Torn []string `json:"torn,omitempty"`
 }
 
 func (d recoveredDoc) String() string {
@@ -149,7 +158,7 @@ func (d recoveredDoc) String() string {
 func recoveredDocs(rs []txn.Recovery) []recoveredDoc {
 	docs := make([]recoveredDoc, 0, len(rs))
 	for _, r := range rs {
-		docs = append(docs, recoveredDoc{r.ID, r.Outcome, r.Message})
+		docs = append(docs, recoveredDoc{r.ID, r.Outcome, r.Message, r.Torn})
 	}
 	return docs
 }
@@ -171,14 +180,33 @@ func writeRecovered(b *strings.Builder, rs []recoveredDoc, paths []string) {
 			verb = "not recovered"
 		}
 		fmt.Fprintf(b, "%s %s\n", verb, r)
+		for _, p := range r.Torn {
+			fmt.Fprintf(b, "torn: %s (to be written again)\n", quote(p))
+		}
 	}
 	writeDisplaced(b, paths)
 }
 
 func writeDisplaced(b *strings.Builder, paths []string) {
 	for _, p := range paths {
-		fmt.Fprintf(b, "kept: %s (was in the way)\n", quote(p))
+		fmt.Fprintf(b, "kept: %s (%s)\n", quote(p), whyKept(path.Base(p)))
 	}
+}
+
+var (
+	stageName = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	asideName = regexp.MustCompile(`^[a-z.]+\.[0-9]{8}T[0-9]{6}\.[0-9]{9}$`)
+)
+
+// whyKept tells by its name why something is in displaced/.
+func whyKept(name string) string {
+	switch {
+	case stageName.MatchString(name):
+		return "what was left of the transaction"
+	case asideName.MatchString(name):
+		return "set aside for a new one"
+	}
+	return "was in the way"
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,15 +1,15 @@
 // Package block is layer L3 of the crash lab: power cuts on real file systems, seen from below.
 //
 // A [Disk] is a block device in memory, served over FUSE and put under a loop device. It remembers every write and
-// flush with the moments of its arrival and its completion, and marks that say what a program was told meanwhile. [Record] makes
-// a file system on it and runs a workload of the real binary there. [Recording.States] then says which contents the
-// medium may have after a power cut, under the one assumption that every device must keep (A1 of docs/design.md):
+// flush with the moments of its arrival and its completion, and marks that say what a program was told meanwhile.
+// [Record] makes a file system on it and runs a workload of the real binary there. [Recording.States] then says which
+// contents the medium may have after a power cut, under the one assumption that every device must keep (A1 of docs/design.md):
 //
 //	what was complete before a flush arrived is on the medium once that flush is complete.
 //
-// Everything else may be there or not, each write by itself, and each sector of a write by itself. [Explore] makes an
+// Everything else may be there or not, each write by itself, and each sector of a write by itself. [Explorer] makes an
 // image of each state, mounts it (so that the file system replays its own journal), runs `txcommit recover` and asks
-// the oracle.
+// the oracle. A [Hunt] is all of that, and cuts some of the recoveries, too.
 //
 // # Modes
 //
@@ -20,6 +20,12 @@
 //   - Eager lets another process syncfs after every call: names and data reach the disk at once and in order.
 //   - Prodded lets another process fsync a file of its own (btrfs: START_SYNC) after every call: the journal is
 //     committed early, with the names of everybody, while data that nobody has synced stays behind.
+//
+// # What it does not show
+//
+// The kernel lets a flush reach the disk only when the writes before it have been answered, though a device may be asked
+// to flush while it writes. Writes in flight at the cut count as lost. The first page of the device never tears: no file
+// system mounts with half a superblock. Only 4 KiB as a whole tear on btrfs.
 //
 // # One process too many
 //

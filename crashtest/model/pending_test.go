@@ -43,22 +43,27 @@ func TestLegalStates(t *testing.T) {
 		{"rename, new folder synced", []memfs.Event{rename, sync(3, 1)}, []string{"d/f=old e/g=old", "e/g=old"}},
 		{"rename, old folder synced", []memfs.Event{rename, sync(2, 1)}, []string{"e/g=old"}},
 		{
-			"rename within a folder is whole", []memfs.Event{{Kind: memfs.Rename, Ino: 4, Dir: 2, Name: "f", Dir2: 2, Name2: "g"}},
+			"rename within a folder is whole",
+			[]memfs.Event{{Kind: memfs.Rename, Ino: 4, Dir: 2, Name: "f", Dir2: 2, Name2: "g"}},
 			[]string{"d/f=old", "d/g=old"},
 		},
 		{
-			"exchange is whole", []memfs.Event{
-				{Kind: memfs.Create, Ino: 5, Dir: 3, Name: "g", New: newFile(syscall.S_IFREG)}, sync(3, 1),
+			"exchange is whole",
+			[]memfs.Event{
+				{Kind: memfs.Create, Ino: 5, Dir: 3, Name: "g", New: newFile(syscall.S_IFREG)},
+				sync(3, 1),
 				{Kind: memfs.Exchange, Ino: 4, Dir: 2, Name: "f", Dir2: 3, Name2: "g", Ino2: 5},
 			},
 			[]string{"d/f= e/g=old", "d/f=old e/g="},
 		},
 		{
-			"a folder is never at two names", []memfs.Event{{Kind: memfs.Rename, Ino: 3, Dir: 1, Name: "e", Dir2: 2, Name2: "e"}},
+			"a folder is never at two names",
+			[]memfs.Event{{Kind: memfs.Rename, Ino: 3, Dir: 1, Name: "e", Dir2: 2, Name2: "e"}},
 			[]string{"d/e/ d/f=old", "d/f=old"},
 		},
 		{
-			"what survives of a name brings its past along", []memfs.Event{
+			"what survives of a name brings its past along",
+			[]memfs.Event{
 				rename, {Kind: memfs.Create, Ino: 5, Dir: 2, Name: "f", New: newFile(syscall.S_IFREG)}, sync(2, 2),
 			},
 			[]string{"d/f= e/g=old"},

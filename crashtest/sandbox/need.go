@@ -5,7 +5,6 @@ package sandbox
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -83,11 +82,6 @@ func tryOverlay() error {
 		return err
 	}
 	return m.Close()
-}
-
-// Program is an executable in PATH.
-func Program(name string) Capability {
-	return Capability{"the program " + name, func() error { _, err := exec.LookPath(name); return err }}
 }
 
 // Need skips the test without one of the capabilities; where TXCOMMIT_REQUIRE is "all", it fails.
