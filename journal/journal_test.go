@@ -50,11 +50,15 @@ func sample(n int) *Record {
 		Subs:    []Sub{{Name: "0", Inode: Inode{Ino: 12, Born: 13}}},
 		Parents: []Parent{{Path: ".", Inode: Inode{Ino: 2, Born: 3}}, {Path: "a/b c", Inode: Inode{Ino: 4}}},
 		Steps: []Step{
-			{Kind: Install, Flags: Expect | Exchange, Parent: 1, Name: "file", Num: 0, New: Inode{Ino: 20, Born: 21}, Digest: 22,
-				Old: Entry{Kind: 1, Inode: Inode{Ino: 23, Born: 24}, Size: 25, Mtime: -26}},
+			{
+				Kind: Install, Flags: Expect | Exchange, Parent: 1, Name: "file", Num: 0, New: Inode{Ino: 20, Born: 21}, Digest: 22,
+				Old: Entry{Kind: 1, Inode: Inode{Ino: 23, Born: 24}, Size: 25, Mtime: -26},
+			},
 			{Kind: Install, Flags: Linked, Name: "free", Num: 1, New: Inode{Ino: 30}, Walk: 31},
-			{Kind: Remove, Flags: Relinked | Empty, Name: "gone", Num: 2, New: Inode{Ino: 40},
-				Old: Entry{Kind: 2, Inode: Inode{Ino: 41}, Walk: 42}},
+			{
+				Kind: Remove, Flags: Relinked | Empty, Name: "gone", Num: 2, New: Inode{Ino: 40},
+				Old: Entry{Kind: 2, Inode: Inode{Ino: 41}, Walk: 42},
+			},
 			{Kind: Chmod, Name: "mode", Num: 3, Old: Entry{Kind: 1, Inode: Inode{Ino: 50}}, Mode: 0o4755, Was: 0o600},
 			{Kind: Move, Name: "dir", Num: 4, ToParent: 1, ToName: "moved", Old: Entry{Kind: 2, Inode: Inode{Ino: 60}}},
 		},

@@ -104,13 +104,19 @@ func TestRefusedCommit(t *testing.T) {
 		conflict  bool
 		want      map[string]string
 	}{
-		{"second folder moved", func(w *world) { w.rename("d", "e") }, false,
-			map[string]string{"T": "old", "e": "folder 0755", "e/T": "old"}},
+		{
+			"second folder moved", func(w *world) { w.rename("d", "e") }, false,
+			map[string]string{"T": "old", "e": "folder 0755", "e/T": "old"},
+		},
 		{"second folder deleted", func(w *world) { w.remove("d") }, false, map[string]string{"T": "old"}},
-		{"second file replaced", func(w *world) { w.replace("d/T", "theirs") }, true,
-			map[string]string{"T": "old", "d": "folder 0755", "d/T": "theirs"}},
-		{"second file edited", func(w *world) { w.write("d/T", "edited") }, true,
-			map[string]string{"T": "old", "d": "folder 0755", "d/T": "edited"}},
+		{
+			"second file replaced", func(w *world) { w.replace("d/T", "theirs") }, true,
+			map[string]string{"T": "old", "d": "folder 0755", "d/T": "theirs"},
+		},
+		{
+			"second file edited", func(w *world) { w.write("d/T", "edited") }, true,
+			map[string]string{"T": "old", "d": "folder 0755", "d/T": "edited"},
+		},
 		{"second file removed", func(w *world) { w.remove("d/T") }, true, map[string]string{"T": "old", "d": "folder 0755"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -113,6 +113,12 @@ func (r *Run) install(s *journal.Step, sub, tree *fsys.Dir, n, t fsys.Info) erro
 		err = sub.RenameNoReplace(name, tree, s.Name)
 	case s.Flags&journal.Exchange != 0:
 		err = tree.Exchange(s.Name, sub, name)
+	case s.Old.Kind == 0:
+		// Nothing was recorded at T, so nobody has looked whether names can be exchanged here. A rename could not put a
+		// folder in the place of the file that somebody has made there.
+		if err = tree.Exchange(s.Name, sub, name); err == fsys.ErrUnsupported {
+			err = r.replace(s, sub, tree, t)
+		}
 	default:
 		err = r.replace(s, sub, tree, t)
 	}

@@ -183,8 +183,10 @@ func TestStamp(t *testing.T) {
 	w.must(err)
 	w.must(w.env.stamp(dirty))
 	check("stamped dirty", false)
-	for _, other := range []string{"", "clean", string(line[:len(line)-2]), strings.Replace(string(line), "clean", "clear", 1), "clean x 1\n",
-		strings.Replace(string(line), " ", " 0", 1), strings.Repeat("\x00", len(line))} {
+	for _, other := range []string{
+		"", "clean", string(line[:len(line)-2]), strings.Replace(string(line), "clean", "clear", 1), "clean x 1\n",
+		strings.Replace(string(line), " ", " 0", 1), strings.Repeat("\x00", len(line)),
+	} {
 		w.write(".txcommit/view.lock", other)
 		check("holding "+other, false)
 	}
@@ -242,5 +244,27 @@ func TestWalkFolder(t *testing.T) {
 	}
 	if w.walk("d") != before {
 		t.Error("a walk changes what it walks over")
+	}
+}
+
+// What was torn is said only once, so an error that ends the recovery later does not hide it. Where recovery has to run
+// again the error is not ErrTorn: there is something left to do.
+func TestTornBeside(t *testing.T) {
+	lost := Incomplete(&torn{"T", []string{"f", "g"}})
+	for name, tc := range map[string]struct {
+		err      error
+		onlyTorn bool
+	}{
+		"another is incomplete": {Incomplete(errors.New("other")), false},
+		"no cleaning up":        {errors.New("other"), true},
+	} {
+		err := beside(tc.err, lost)
+		if !errors.Is(err, ErrIncomplete) || errors.Is(err, ErrTorn) != tc.onlyTorn ||
+			!strings.Contains(err.Error(), "transaction T wrote with durability process: f, g") || !strings.Contains(err.Error(), "other") {
+			t.Errorf("%s: %v; want both errors, ErrTorn: %v", name, err, tc.onlyTorn)
+		}
+		if err := beside(tc.err, nil); err != tc.err {
+			t.Errorf("%s, nothing torn: %v", name, err)
+		}
 	}
 }

@@ -70,8 +70,10 @@ func (w *world) open() {
 	view, err := os.OpenFile(w.path(".txcommit/view.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	w.must(err)
 	w.Cleanup(func() { _ = view.Close() })
-	w.env = &Env{Root: dir("."), State: dir(".txcommit"), Stage: dir(".txcommit/stage"), Trash: dir(".txcommit/trash"),
-		Displaced: dir(".txcommit/displaced"), DB: db, View: view}
+	w.env = &Env{
+		Root: dir("."), State: dir(".txcommit"), Stage: dir(".txcommit/stage"), Trash: dir(".txcommit/trash"),
+		Displaced: dir(".txcommit/displaced"), DB: db, View: view,
+	}
 }
 
 func (w *world) must(err error) {

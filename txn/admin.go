@@ -17,6 +17,9 @@ import (
 func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 	rep := &Report{}
 	err := withStore(root, opts, func(s *Store) error {
+		if err := s.checkParts(); err != nil {
+			return err
+		}
 		swept, err := s.sweepUnmade(ctx)
 		if err != nil {
 			return err
@@ -78,75 +81,6 @@ func Abandon(ctx context.Context, root, id string, opts *Options) (*Report, erro
 	return rep, err
 }
 
-// Rebuild replaces a journal that cannot be read by a new one. The broken one, and all that the stage folder holds of
-// transactions that are not running, move to .txcommit/displaced. A journal that can be read is left alone.
-func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
-	rep := &Report{}
-	err := withStore(root, opts, func(s *Store) error {
-		state, err := openState(s.root)
-		if err != nil || state == nil {
-			return err
-		}
-		defer state.Close()
-		ses, err := openSession(ctx, s.root, state, newWaiter(s.opts.lockTimeout()), false)
-		switch {
-		case err == nil:
-			defer ses.close()
-			_, err = ses.recover(ctx)
-			if !errors.Is(err, ErrJournal) {
-				return err
-			}
-			ses.close()
-		case errors.Is(err, errNoStore) && !errors.Is(checkUnmade(state), ErrJournal):
-			return nil
-		case errors.Is(err, errNoStore):
-		case !errors.Is(err, ErrJournal):
-			return err
-		}
-		return s.rebuild(ctx, state, rep)
-	})
-	return rep, err
-}
-
-func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error {
-	lock, err := lockForRebuild(ctx, state, newWaiter(s.opts.lockTimeout()))
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
-		if err := mkdir(state, name); err != nil {
-			return recovery.PathError("mkdir", statePath(name), err)
-		}
-	}
-	env := recovery.Env{Root: s.root, State: state}
-	if env.Stage, err = state.Sub(recovery.StageFolder); err != nil {
-		return stageError("open", err)
-	}
-	defer env.Stage.Close()
-	if env.Displaced, err = state.Sub(recovery.DisplacedFolder); err != nil {
-		return recovery.PathError("open", statePath(recovery.DisplacedFolder), err)
-	}
-	defer env.Displaced.Close()
-	if rep.Displaced, err = env.KeepDead(); err != nil {
-		return err
-	}
-	kept, err := keepJournal(state, env.Displaced)
-	if err != nil {
-		return err
-	}
-	if kept != "" {
-		rep.Displaced = append(rep.Displaced, kept)
-	}
-	if err := makeJournal(state, nil); err != nil {
-		return err
-	}
-	if _, ok, err := isStore(state); err == nil && ok {
-		return nil
-	}
-	return writeFormat(state)
-}
-
 // Status tells how a store is. It works while a commit runs, and never changes anything.
 func Status(_ context.Context, root string, opts *Options) (*State, error) {
 	st := &State{State: "clean"}
@@ -156,11 +90,12 @@ func Status(_ context.Context, root string, opts *Options) (*State, error) {
 			return err
 		}
 		defer state.Close()
-		f, ok, err := isStore(state)
-		if err != nil || !ok {
+		if err := checkParts(state); err != nil {
 			return err
 		}
-		st.Store = f.Store
+		if _, _, err := isStore(state); err != nil {
+			return err
+		}
 		return s.status(state, st)
 	})
 	return st, err
@@ -182,11 +117,29 @@ func (s *Store) status(state *fsys.Dir, st *State) error {
 		}
 		if !free {
 			st.State, st.Holder = "busy", readHolder(state)
-			return nil
+			f, _, err := isStore(state)
+			st.Store = f.Store
+			return err
 		}
 	}
+	f, ok, err := isStore(state)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return checkUnmade(state)
+	}
+	st.Store = f.Store
+	return s.pending(state, st)
+}
+
+// pending tells what recovery will do. Nobody holds the store.
+func (s *Store) pending(state *fsys.Dir, st *State) (err error) {
 	env := recovery.Env{Root: s.root, State: state}
-	if env.Stage, err = state.Sub(recovery.StageFolder); err != nil {
+	if env.Stage, err = state.Sub(recovery.StageFolder); errors.Is(err, fs.ErrNotExist) {
+		return journal.Unreadable(stageError("open", err))
+	}
+	if err != nil {
 		return stageError("open", err)
 	}
 	defer env.Stage.Close()
@@ -208,6 +161,9 @@ func (s *Store) status(state *fsys.Dir, st *State) error {
 
 func displaced(state *fsys.Dir) ([]string, error) {
 	d, err := state.Sub(recovery.DisplacedFolder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // deleted by somebody; it is made again when it is needed
+	}
 	if err != nil {
 		return nil, recovery.PathError("open", statePath(recovery.DisplacedFolder), err)
 	}

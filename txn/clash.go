@@ -150,3 +150,11 @@ func (s *scan) checkFree(w *want) error {
 	}
 	return nil
 }
+
+// said is the path that the user has written.
+func (o *op) said() string {
+	if o.Kind == manifest.Rename {
+		return o.From
+	}
+	return o.Path
+}

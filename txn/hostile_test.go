@@ -37,7 +37,8 @@ func rmAll(path string) manifest.Op {
 	return manifest.Op{Kind: manifest.Remove, Path: path, Recursive: true}
 }
 func rmAllOK(path string) manifest.Op { return with(rmAll(path), missingOK) }
-func mv(from, to string) manifest.Op  { return manifest.Op{Kind: manifest.Rename, From: from, To: to} }
+func mv(from, to string) manifest.Op { return manifest.Op{Kind: manifest.Rename, From: from, To: to} }
+
 func mvOver(from, to string) manifest.Op {
 	return manifest.Op{Kind: manifest.Rename, From: from, To: to, Replace: true}
 }
@@ -45,12 +46,15 @@ func mkdir(path string) manifest.Op { return manifest.Op{Kind: manifest.Mkdir, P
 func ln(path, target string) manifest.Op {
 	return manifest.Op{Kind: manifest.Symlink, Path: path, Target: target}
 }
+
 func chmod(path string, mode uint32) manifest.Op {
 	return manifest.Op{Kind: manifest.Chmod, Path: path, Mode: manifest.ModeOf(mode)}
 }
+
 func treeOp(path, source string) manifest.Op {
 	return manifest.Op{Kind: manifest.Tree, Path: path, Source: source}
 }
+
 func writeFrom(path, source string) manifest.Op {
 	return manifest.Op{Kind: manifest.Write, Path: path, Source: source}
 }
@@ -103,8 +107,10 @@ func TestHostilePaths(t *testing.T) {
 			if name == "tree" && p.path == "." {
 				continue
 			}
-			refuse(t, refusal{name: name + " " + p.path[:min(len(p.path), 20)], tree: []string{"file=old", "a/b=old"},
-				ops: []manifest.Op{w("other", "new"), o}, is: fs.ErrInvalid, says: p.says})
+			refuse(t, refusal{
+				name: name + " " + p.path[:min(len(p.path), 20)], tree: []string{"file=old", "a/b=old"},
+				ops: []manifest.Op{w("other", "new"), o}, is: fs.ErrInvalid, says: p.says,
+			})
 		}
 	}
 }
@@ -112,44 +118,72 @@ func TestHostilePaths(t *testing.T) {
 // TestHostileLinks leads ops through links that leave the root or end in the state folder.
 func TestHostileLinks(t *testing.T) {
 	for _, r := range []refusal{
-		{name: "parent up", tree: []string{"up->../outside"}, ops: []manifest.Op{w("up/x", "evil")}, is: txn.ErrEscapes,
-			says: "up/x: path leads outside the root"},
-		{name: "parent absolute", tree: []string{"abs->/tmp"}, ops: []manifest.Op{w("abs/x", "evil")}, is: txn.ErrEscapes,
-			says: `abs/x: link abs to "/tmp": path leads outside the root`},
-		{name: "parent chained", tree: []string{"one->two", "two->sub/../../outside", "sub/f=1"}, ops: []manifest.Op{w("one/x", "evil")},
-			is: txn.ErrEscapes, says: "one/x: path leads outside the root"},
-		{name: "out and in again", tree: []string{"loop->../root/sub", "sub/f=1"}, ops: []manifest.Op{w("loop/x", "evil")}, is: txn.ErrEscapes,
-			says: "loop/x: path leads outside the root"},
-		{name: "file up", tree: []string{"up->../outside/sentinel"}, ops: []manifest.Op{w("up", "evil")}, is: txn.ErrEscapes,
-			says: "up: path leads outside the root"},
-		{name: "file absolute", tree: []string{"abs->/etc/hostname"}, ops: []manifest.Op{w("abs", "evil")}, is: txn.ErrEscapes,
-			says: `abs: link abs to "/etc/hostname": path leads outside the root`},
+		{
+			name: "parent up", tree: []string{"up->../outside"}, ops: []manifest.Op{w("up/x", "evil")}, is: txn.ErrEscapes,
+			says: "up/x: path leads outside the root",
+		},
+		{
+			name: "parent absolute", tree: []string{"abs->/tmp"}, ops: []manifest.Op{w("abs/x", "evil")}, is: txn.ErrEscapes,
+			says: `abs/x: link abs to "/tmp": path leads outside the root`,
+		},
+		{
+			name: "parent chained", tree: []string{"one->two", "two->sub/../../outside", "sub/f=1"}, ops: []manifest.Op{w("one/x", "evil")},
+			is: txn.ErrEscapes, says: "one/x: path leads outside the root",
+		},
+		{
+			name: "out and in again", tree: []string{"loop->../root/sub", "sub/f=1"}, ops: []manifest.Op{w("loop/x", "evil")}, is: txn.ErrEscapes,
+			says: "loop/x: path leads outside the root",
+		},
+		{
+			name: "file up", tree: []string{"up->../outside/sentinel"}, ops: []manifest.Op{w("up", "evil")}, is: txn.ErrEscapes,
+			says: "up: path leads outside the root",
+		},
+		{
+			name: "file absolute", tree: []string{"abs->/etc/hostname"}, ops: []manifest.Op{w("abs", "evil")}, is: txn.ErrEscapes,
+			says: `abs: link abs to "/etc/hostname": path leads outside the root`,
+		},
 		{name: "chmod up", tree: []string{"up->../outside/sentinel"}, ops: []manifest.Op{chmod("up", 0o777)}, is: txn.ErrEscapes},
 		{name: "mkdir up", tree: []string{"up->../outside"}, ops: []manifest.Op{mkdir("up/x")}, is: txn.ErrEscapes},
 		{name: "tree up", tree: []string{"up->../outside"}, ops: []manifest.Op{treeOp("up", "src")}, is: txn.ErrEscapes},
 		{name: "tree below up", tree: []string{"up->../outside"}, ops: []manifest.Op{treeOp("up/x", "src")}, is: txn.ErrEscapes},
 		{name: "remove below up", tree: []string{"up->../outside"}, ops: []manifest.Op{rm("up/sentinel")}, is: txn.ErrEscapes},
 		{name: "rename from up", tree: []string{"up->../outside"}, ops: []manifest.Op{mv("up/sentinel", "mine")}, is: txn.ErrEscapes},
-		{name: "rename to up", tree: []string{"up->../outside", "f=1"}, ops: []manifest.Op{mv("f", "up/f")}, is: txn.ErrEscapes,
-			says: "up/f: path leads outside the root"},
+		{
+			name: "rename to up", tree: []string{"up->../outside", "f=1"}, ops: []manifest.Op{mv("f", "up/f")}, is: txn.ErrEscapes,
+			says: "up/f: path leads outside the root",
+		},
 		{name: "symlink below up", tree: []string{"up->../outside"}, ops: []manifest.Op{ln("up/x", "y")}, is: txn.ErrEscapes},
-		{name: "link to the state folder", tree: []string{"state->.txcommit"}, ops: []manifest.Op{w("state/x", "evil")}, is: opErr,
-			says: "state/x: leads into the state folder, which no op may touch"},
-		{name: "link into the state folder", tree: []string{"state->.txcommit/format"}, ops: []manifest.Op{w("state", "evil")}, is: opErr,
-			says: "state: leads into the state folder, which no op may touch"},
-		{name: "dangling", tree: []string{"l->nowhere"}, ops: []manifest.Op{w("l", "x")}, is: syscall.ENOENT,
-			says: `l: dangling link to "nowhere": no such file`},
+		{
+			name: "link to the state folder", tree: []string{"state->.txcommit"}, ops: []manifest.Op{w("state/x", "evil")}, is: opErr,
+			says: "state/x: leads into the state folder, which no op may touch",
+		},
+		{
+			name: "link into the state folder", tree: []string{"state->.txcommit/format"}, ops: []manifest.Op{w("state", "evil")}, is: opErr,
+			says: "state: leads into the state folder, which no op may touch",
+		},
+		{
+			name: "dangling", tree: []string{"l->nowhere"}, ops: []manifest.Op{w("l", "x")}, is: syscall.ENOENT,
+			says: `l: dangling link to "nowhere": no such file`,
+		},
 		{name: "dangling parent", tree: []string{"l->nowhere"}, ops: []manifest.Op{w("l/x", "x")}, is: syscall.ENOENT},
 		{name: "loop", tree: []string{"a->b", "b->a"}, ops: []manifest.Op{w("a", "x")}, is: syscall.ELOOP, says: "a: too many levels of symbolic links"},
 		{name: "loop of parents", tree: []string{"a->b", "b->a/c"}, ops: []manifest.Op{w("a/x", "x")}, is: syscall.ELOOP},
-		{name: "refused link", tree: []string{"l->f", "f=1"}, options: txn.Options{Symlinks: txn.RefuseSymlinks}, ops: []manifest.Op{w("l", "x")},
-			is: opErr, says: "l: is a symbolic link, which --symlinks refuse does not allow"},
-		{name: "another store", tree: []string{"sub/.txcommit/format={}", "sub/f=1"}, ops: []manifest.Op{w("sub/f", "2")}, is: opErr,
-			says: "sub/f: sub is the root of another store; use txcommit with that root"},
-		{name: "removing another store", tree: []string{"top/sub/.txcommit/format={}"}, ops: []manifest.Op{rmAll("top")}, is: opErr,
-			says: "top: holds another store (sub/.txcommit)"},
-		{name: "removing another store itself", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{rmAll("sub")}, is: opErr,
-			says: "sub: holds another store (.txcommit)"},
+		{
+			name: "refused link", tree: []string{"l->f", "f=1"}, options: txn.Options{Symlinks: txn.RefuseSymlinks}, ops: []manifest.Op{w("l", "x")},
+			is: opErr, says: "l: is a symbolic link, which --symlinks refuse does not allow",
+		},
+		{
+			name: "another store", tree: []string{"sub/.txcommit/format={}", "sub/f=1"}, ops: []manifest.Op{w("sub/f", "2")}, is: opErr,
+			says: "sub/f: sub is the root of another store; use txcommit with that root",
+		},
+		{
+			name: "removing another store", tree: []string{"top/sub/.txcommit/format={}"}, ops: []manifest.Op{rmAll("top")}, is: opErr,
+			says: "top: holds another store (sub/.txcommit)",
+		},
+		{
+			name: "removing another store itself", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{rmAll("sub")}, is: opErr,
+			says: "sub: holds another store (.txcommit)",
+		},
 	} {
 		refuse(t, r)
 	}

@@ -29,7 +29,7 @@ func openJournal(state *fsys.Dir, open func(journal.OpenFunc, string) (*journal.
 	case err != nil:
 		return nil, recovery.PathError("stat", statePath(journalFile), err)
 	case i.Kind != fsys.File:
-		return nil, journal.Unreadable(errors.Newf("%s is %s", statePath(journalFile), i.Kind))
+		return nil, notAFile(journalFile, i.Kind)
 	case i.Nlink > 1:
 		return nil, linkedError(journalFile)
 	}
@@ -78,24 +78,24 @@ func closeFile(f *os.File) {
 	}
 }
 
-// keepJournal moves what is at the journal's name to displaced/ and returns its new path; nothing if nothing is there.
-// A journal with a second name is copied, so that the one who owns the other name has it for himself again.
-func keepJournal(state, displaced *fsys.Dir) (string, error) {
-	kept := journalFile + "." + time.Now().UTC().Format("20060102T150405.000000000")
-	i, err := state.Stat(journalFile)
+// keepAside moves what is at a name of the state folder to displaced/ and returns its new path; nothing if nothing is
+// there. A file with a second name is copied, so that the one who owns the other name has it for himself again.
+func keepAside(state, displaced *fsys.Dir, name string) (string, error) {
+	kept := name + "." + time.Now().UTC().Format("20060102T150405.000000000")
+	i, err := state.Stat(name)
 	switch {
 	case err != nil:
 	case !i.Exists():
 		return "", nil
 	case i.Kind == fsys.File && i.Nlink > 1:
-		if err = copyJournalTo(state, displaced, kept); err == nil {
-			err = state.Unlink(journalFile)
+		if err = copyAside(state, displaced, name, kept); err == nil {
+			err = state.Unlink(name)
 		}
 	default:
-		err = state.RenameNoReplace(journalFile, displaced, kept)
+		err = state.RenameNoReplace(name, displaced, kept)
 	}
 	if err != nil {
-		return "", recovery.PathError("keep", statePath(journalFile), bareErrno(err))
+		return "", recovery.PathError("keep", statePath(name), bareErrno(err))
 	}
 	if err := displaced.Sync(); err != nil {
 		return "", recovery.PathError("sync", statePath(recovery.DisplacedFolder), err)
@@ -103,8 +103,8 @@ func keepJournal(state, displaced *fsys.Dir) (string, error) {
 	return statePath(recovery.DisplacedFolder + "/" + kept), nil
 }
 
-func copyJournalTo(state, displaced *fsys.Dir, name string) error {
-	from, err := state.Open(journalFile)
+func copyAside(state, displaced *fsys.Dir, old, name string) error {
+	from, err := state.Open(old)
 	if err != nil {
 		return err
 	}

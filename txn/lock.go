@@ -87,6 +87,10 @@ func lockNow(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, links
 		if err == nil {
 			mine, err = fsys.StatFile(f)
 		}
+		if err == nil && mine.Kind != fsys.File {
+			_ = f.Close()
+			return nil, 0, wrongKind(lockFile, mine.Kind, fsys.File)
+		}
 		if err == nil && now.ID == mine.ID {
 			return f, mine.Nlink, nil
 		}

@@ -41,8 +41,10 @@ func drawTree(t *rapid.T, label string, links bool) *modelNode {
 		case kind < 4:
 			root.put(p, modelFolder(rapid.SampledFrom([]uint32{0o755, 0o700, 0o711, 0o1777}).Draw(t, "mode")))
 		case kind < 8 || !links:
-			root.put(p, &modelNode{kind: 'f', mode: rapid.SampledFrom(modelModes).Draw(t, "mode"),
-				content: rapid.SampledFrom(modelContents).Draw(t, "content")})
+			root.put(p, &modelNode{
+				kind: 'f', mode: rapid.SampledFrom(modelModes).Draw(t, "mode"),
+				content: rapid.SampledFrom(modelContents).Draw(t, "content"),
+			})
 		case kind == 8:
 			root.put(p, &modelNode{kind: 'l', content: rapid.SampledFrom(modelTargets).Draw(t, "target")})
 		default:

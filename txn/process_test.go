@@ -145,6 +145,43 @@ func TestProcessRebootOutOfOrder(t *testing.T) {
 	checkTorn(t, "")
 }
 
+// TestProcessTornTwice loses parts of two transactions: status announces that they will be looked at, and the error of
+// Open tells of both and carries the report, since nothing says it again.
+func TestProcessTornTwice(t *testing.T) {
+	dir := memoryDir(t)
+	t.Chdir(dir)
+	plant(t, dir, "root/f=old")
+	st := open(t, "root", quick)
+	for _, name := range []string{"f", "g"} {
+		_, err := commitOps(st, ops(w(name, "new")))
+		must(t, err)
+		must(t, os.Truncate("root/"+name, 0))
+	}
+	must(t, st.Close())
+	reboot(t, "root")
+
+	state, err := txn.Status(t.Context(), "root", nil)
+	must(t, err)
+	if len(state.Pending) != 2 || state.Pending[0].Outcome != "to verify" || state.Pending[1].Outcome != "to verify" {
+		t.Errorf("status: %+v, want two to verify", state.Pending)
+	}
+	_, err = txn.Open(t.Context(), "root", nil)
+	if !errors.Is(err, txn.ErrIncomplete) || !errors.Is(err, txn.ErrTorn) {
+		t.Fatalf("Open: %v, want ErrIncomplete and ErrTorn", err)
+	}
+	for _, name := range []string{"f", "g"} {
+		if !strings.Contains(err.Error(), "with durability process: "+name) {
+			t.Errorf("Open: %v, want it to name %s", err, name)
+		}
+	}
+	var carried *txn.RecoveryError
+	if !errors.As(err, &carried) || len(carried.Report.Recovered) != 2 ||
+		len(carried.Report.Recovered[0].Torn) != 1 || len(carried.Report.Recovered[1].Torn) != 1 {
+		t.Errorf("Open: %+v, want an error that carries what was torn", carried)
+	}
+	checkTorn(t, "")
+}
+
 func joinAll(errs ...error) error { return errors.Join(errs...) }
 
 // checkTorn opens ./root twice: what is torn is said the first time.

@@ -91,4 +91,9 @@ type Report struct {
 	Swept int
 	// Displaced lists what was put aside instead of thrown away, as paths relative to the root.
 	Displaced []string
+	// Rebuilt is true when Rebuild has made a new journal; Intact, when it found one that can be read.
+	Rebuilt, Intact bool
+	// Unended is true when Rebuild has displaced stage folders: the tree may hold half of a transaction, and the rest of
+	// its files are in them.
+	Unended bool
 }

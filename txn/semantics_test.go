@@ -46,14 +46,20 @@ func TestWrite(t *testing.T) {
 		{name: "source by a link", source: []string{"tool=binary", "l->tool"}, ops: ops(writeFrom("tool", "src/l")), want: []string{`tool 0644 "binary"`}, counts: "1 0 0 0"},
 		{name: "source in the root, renamed away", tree: []string{"a=1"}, ops: ops(mv("a", "b"), writeFrom("c", "root/a")), want: []string{`b 0644 "1"`, `c 0644 "1"`}, kept: nil, counts: "1 1 0 0"},
 		{name: "digest and JSON", ops: ops(with(w("f", `{"a": [1]}`), asJSON, digestOf(`{"a": [1]}`))), want: []string{`f 0644 "{\"a\": [1]}"`}, counts: "1 0 0 0"},
-		{name: "expectations that hold", tree: []string{"f=old", "g=old"}, ops: ops(expecting(w("f", "new"), digest("old")), expecting(w("g", "new"), present), expecting(w("h", "new"), absent)),
-			want: []string{`f 0644 "new"`, `g 0644 "new"`, `h 0644 "new"`}, counts: "1 2 0 0"},
+		{
+			name: "expectations that hold", tree: []string{"f=old", "g=old"}, ops: ops(expecting(w("f", "new"), digest("old")), expecting(w("g", "new"), present), expecting(w("h", "new"), absent)),
+			want: []string{`f 0644 "new"`, `g 0644 "new"`, `h 0644 "new"`}, counts: "1 2 0 0",
+		},
 		{name: "name of 255 bytes", ops: ops(w(strings.Repeat("n", 255)+"/"+strings.Repeat("m", 255), "x")), want: []string{
-			strings.Repeat("n", 255) + "/ 0755", strings.Repeat("n", 255) + "/" + strings.Repeat("m", 255) + ` 0644 "x"`}, counts: "1 0 0 0"},
-		{name: "names that differ in case or normalisation", ops: ops(w("foo", "1"), w("FOO", "2"), w("\u00e9", "3"), w("e\u0301", "4")),
-			want: []string{`FOO 0644 "2"`, `e` + "\u0301" + ` 0644 "4"`, `foo 0644 "1"`, "\u00e9" + ` 0644 "3"`}, counts: "4 0 0 0"},
+			strings.Repeat("n", 255) + "/ 0755", strings.Repeat("n", 255) + "/" + strings.Repeat("m", 255) + ` 0644 "x"`,
+		}, counts: "1 0 0 0"},
+		{
+			name: "names that differ in case or normalisation", ops: ops(w("foo", "1"), w("FOO", "2"), w("\u00e9", "3"), w("e\u0301", "4")),
+			want: []string{`FOO 0644 "2"`, `e` + "\u0301" + ` 0644 "4"`, `foo 0644 "1"`, "\u00e9" + ` 0644 "3"`}, counts: "4 0 0 0",
+		},
 		{name: "names of any bytes", ops: ops(w("a\nb", "1"), w("-rf", "2"), w("\xff\xfe", "3"), w(" ", "4"), w(`c:\x`, "5"), w(".txcommit-", "6"), w("..a", "7")), want: []string{
-			` ` + ` 0644 "4"`, `-rf 0644 "2"`, `..a 0644 "7"`, `.txcommit- 0644 "6"`, "a\nb" + ` 0644 "1"`, `c:\x 0644 "5"`, "\xff\xfe" + ` 0644 "3"`}, counts: "7 0 0 0"},
+			` ` + ` 0644 "4"`, `-rf 0644 "2"`, `..a 0644 "7"`, `.txcommit- 0644 "6"`, "a\nb" + ` 0644 "1"`, `c:\x 0644 "5"`, "\xff\xfe" + ` 0644 "3"`,
+		}, counts: "7 0 0 0"},
 	})
 }
 
@@ -66,8 +72,10 @@ func TestSymlinkPolicies(t *testing.T) {
 		{name: "relative", tree: []string{"d/f=old", "l->d/f"}, ops: ops(w("l", "new")), want: []string{"d/ 0755", `d/f 0644 "new"`, "l -> d/f"}, kept: []string{"l"}, counts: "0 1 0 0", plan: "~d/f"},
 		{name: "relative from another folder", tree: []string{"d/f=old", "e/l->../d/f"}, ops: ops(w("e/l", "new")), want: []string{"d/ 0755", `d/f 0644 "new"`, "e/ 0755", "e/l -> ../d/f"}, counts: "0 1 0 0"},
 		{name: "chain", tree: []string{"f=old", "a->b", "b->d/c", "d/c->../f"}, ops: ops(w("a", "new")), want: []string{"a -> b", "b -> d/c", "d/ 0755", "d/c -> ../f", `f 0644 "new"`}, counts: "0 1 0 0"},
-		{name: "up from a linked folder", tree: []string{"deep/dir/x=1", "deep/f=old", "f=wrong", "to->deep/dir", "l->to/../f"}, ops: ops(w("l", "new")),
-			want: []string{"deep/ 0755", "deep/dir/ 0755", `deep/dir/x 0644 "1"`, `deep/f 0644 "new"`, `f 0644 "wrong"`, "l -> to/../f", "to -> deep/dir"}, counts: "0 1 0 0"},
+		{
+			name: "up from a linked folder", tree: []string{"deep/dir/x=1", "deep/f=old", "f=wrong", "to->deep/dir", "l->to/../f"}, ops: ops(w("l", "new")),
+			want: []string{"deep/ 0755", "deep/dir/ 0755", `deep/dir/x 0644 "1"`, `deep/f 0644 "new"`, `f 0644 "wrong"`, "l -> to/../f", "to -> deep/dir"}, counts: "0 1 0 0",
+		},
 		{name: "linked parent", tree: []string{"d/x=1", "l->d"}, ops: ops(w("l/new/f", "new")), want: []string{"d/ 0755", "d/new/ 0755", `d/new/f 0644 "new"`, `d/x 0644 "1"`, "l -> d"}, counts: "1 0 0 0", plan: "+d/new +d/new/f"},
 		{name: "follow and chmod", tree: []string{"f=old", "l->f"}, ops: ops(chmod("l", 0o600)), want: []string{`f 0600 "old"`, "l -> f"}, counts: "0 1 0 0"},
 		{name: "mkdir on a link to a folder", tree: []string{"d/x=1", "l->d/"}, ops: ops(moded(mkdir("l"), 0o700)), want: []string{"d/ 0700", `d/x 0644 "1"`, "l -> d/"}, counts: "0 0 0 0"},
@@ -111,8 +119,10 @@ func TestRename(t *testing.T) {
 		{name: "into a folder of an op", tree: three, ops: ops(moded(mkdir("d"), 0o500), mv("a", "d/a"), w("d/new", "n")), want: []string{`b 0644 "2"`, `c 0644 "3"`, "d/ 0500", `d/a 0644 "1"`, `d/new 0644 "n"`}, counts: "1 1 0 0"},
 		{name: "folder", tree: []string{"d/x/y=1", "d/z->x"}, ops: ops(mv("d", "n/e")), want: []string{"n/ 0755", "n/e/ 0755", "n/e/x/ 0755", `n/e/x/y 0644 "1"`, "n/e/z -> x"}, counts: "0 0 0 0", plan: "+n d>n/e"},
 		{name: "folder chain", tree: []string{"d/x=1", "e/y=2"}, ops: ops(mv("d", "e"), mv("e", "f")), want: []string{"e/ 0755", `e/x 0644 "1"`, "f/ 0755", `f/y 0644 "2"`}, counts: "0 0 0 0"},
-		{name: "folder away and a new tree there", tree: []string{"d/x=old", "d/gone=1"}, source: []string{"x=new", "s/y=2"}, ops: ops(mv("d", "d.old"), treeOp("d", "src")),
-			want: []string{"d/ 0755", "d/s/ 0755", `d/s/y 0644 "2"`, `d/x 0644 "new"`, "d.old/ 0755", `d.old/gone 0644 "1"`, `d.old/x 0644 "old"`}, counts: "2 0 0 0"},
+		{
+			name: "folder away and a new tree there", tree: []string{"d/x=old", "d/gone=1"}, source: []string{"x=new", "s/y=2"}, ops: ops(mv("d", "d.old"), treeOp("d", "src")),
+			want: []string{"d/ 0755", "d/s/ 0755", `d/s/y 0644 "2"`, `d/x 0644 "new"`, "d.old/ 0755", `d.old/gone 0644 "1"`, `d.old/x 0644 "old"`}, counts: "2 0 0 0",
+		},
 		{name: "folder away and a file there", tree: []string{"d/x=1"}, ops: ops(mv("d", "e"), w("d", "file")), want: []string{`d 0644 "file"`, "e/ 0755", `e/x 0644 "1"`}, counts: "1 0 0 0"},
 		{name: "folder away and a link to it there", tree: []string{"d/x=1"}, ops: ops(mv("d", "v1"), ln("d", "v1")), want: []string{"d -> v1", "v1/ 0755", `v1/x 0644 "1"`}, counts: "1 0 0 0"},
 		{name: "file and folder change places", tree: []string{"a=1", "d/x=2"}, ops: ops(mv("a", "d"), mv("d", "a")), want: []string{"a/ 0755", `a/x 0644 "2"`, `d 0644 "1"`}, counts: "0 1 0 0"},

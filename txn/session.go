@@ -29,13 +29,13 @@ type session struct {
 func openSession(ctx context.Context, root, state *fsys.Dir, w *waiter, create bool) (*session, error) {
 	lock, err := lockStore(ctx, state, w)
 	if err != nil {
-		return nil, err
+		return nil, explained(state, err)
 	}
 	s := &session{env: recovery.Env{Root: root, State: state}, lock: lock, wait: w}
 	writeHolder(state)
 	if err := s.open(create); err != nil {
 		s.close()
-		return nil, err
+		return nil, explained(state, err)
 	}
 	return s, nil
 }

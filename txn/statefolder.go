@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 	"github.com/google/uuid"
@@ -121,11 +122,17 @@ func isStore(state *fsys.Dir) (format, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return format{}, false, nil
 	}
+	if i, serr := state.Stat(formatFile); err != nil && serr == nil && i.Exists() && i.Kind != fsys.File {
+		return format{}, false, notAFile(formatFile, i.Kind)
+	}
 	if err != nil {
 		return format{}, false, recovery.PathError("open", statePath(formatFile), err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, 4096))
+	if errors.Is(err, syscall.EISDIR) {
+		return format{}, false, notAFile(formatFile, fsys.Folder)
+	}
 	if err != nil {
 		return format{}, false, recovery.PathError("read", statePath(formatFile), err)
 	}

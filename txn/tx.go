@@ -218,7 +218,7 @@ func (o *op) frees(by *op, p string) bool {
 }
 
 // clean validates the op's paths and puts the conditions into it.
-func (o *op) clean(conds []Cond) (err error) {
+func (o *op) clean(conds []Cond) error {
 	for _, c := range conds {
 		if o.Expect.State != manifest.ExpectNothing && o.Expect != c.expect {
 			return invalidf("two conditions on one path")
@@ -252,14 +252,6 @@ func (o *op) clean(conds []Cond) (err error) {
 		return o.checkGlobs()
 	}
 	return nil
-}
-
-// said is the path that the user has written.
-func (o *op) said() string {
-	if o.Kind == manifest.Rename {
-		return o.From
-	}
-	return o.Path
 }
 
 // ends lists the paths on which the op ends.

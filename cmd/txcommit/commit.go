@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/txcommit/txcommit/txn"
@@ -14,11 +15,8 @@ func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add fu
 	rep := newCommitReport()
 	a.report = rep
 	if err != nil {
-		if before, ok := errors.AsType[*txn.RecoveryError](err); ok {
-			rep.recovered(before.Report.Recovered)
-			rep.Displaced = displaced(append(rep.Displaced, before.Report.Displaced...), nil)
-		}
-		return at(atRoot, err)
+		rep.before(err)
+		return a.opened(err)
 	}
 	rep.recovered(st.Recovered())
 	defer func() { err = closed(err, st.Close(), flags.dryRun) }()
@@ -40,6 +38,14 @@ func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add fu
 	}
 	rep.took(res, key)
 	return outcome(res, err)
+}
+
+// opened notes that err comes from opening the root, or else from the store in it.
+func (a *app) opened(err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok && pe.Path == a.flags.root {
+		return at(atRoot, err)
+	}
+	return at(atStore, err)
 }
 
 // outcome adds to a commit's error what only its result tells.

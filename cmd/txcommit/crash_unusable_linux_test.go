@@ -74,8 +74,10 @@ func TestUnusableJournal(t *testing.T) {
 		{"newer store", func(_ *testing.T, state string) error {
 			return os.WriteFile(filepath.Join(state, "format"), []byte(`{"version":2,"store":"x","more":1}`), 0o600)
 		}, "format 2, this txcommit reads format 1"},
-		{"newer journal", func(_ *testing.T, state string) error { return newerJournal(filepath.Join(state, "journal.db")) },
-			"format 2, this txcommit reads format 1"},
+		{
+			"newer journal", func(_ *testing.T, state string) error { return newerJournal(filepath.Join(state, "journal.db")) },
+			"format 2, this txcommit reads format 1",
+		},
 		{"format file is no JSON", func(_ *testing.T, state string) error {
 			return os.WriteFile(filepath.Join(state, "format"), []byte("?"), 0o600)
 		}, "format"},

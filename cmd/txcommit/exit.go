@@ -32,7 +32,8 @@ const (
 	anywhere   place = iota
 	atUsage          // the command line
 	atManifest       // reading the manifest
-	atRoot           // opening the store
+	atRoot           // opening the root
+	atStore          // what is in .txcommit
 	atAbandon        // the id to be abandoned
 	atSync           // making a folder equal to another one
 	atRollback       // a step after the commit point; all was undone

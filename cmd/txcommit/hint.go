@@ -24,6 +24,7 @@ var advices = []advice{
 	{txn.ErrIncomplete, anywhere, "incomplete", "run 'txcommit recover'; if it cannot finish either, " +
 		"'txcommit status' shows the id, and 'txcommit recover --abandon ID' gives it up and keeps what is left"},
 	{nil, atCleanup, "cleanup", "the change is in place, and the next run cleans up"},
+	{fs.ErrExist, atStore, "journal", "when it is out of the way, run 'txcommit recover'"},
 	{txn.ErrJournal, anywhere, "journal", "use a txcommit at least as new as the one that wrote the journal; " +
 		"if it is broken, 'txcommit recover --rebuild' sets it aside and keeps what was staged"},
 	{context.Canceled, anywhere, "interrupted", ""},
@@ -38,7 +39,8 @@ var advices = []advice{
 	{syscall.ENOTDIR, atManifest, "not-directory", "check the folders in the name of the manifest"},
 	{fs.ErrPermission, atManifest, "permission", "check that you may read the manifest"},
 	{fs.ErrNotExist, atRoot, "not-found", "make the root first, or name another folder with --root"},
-	{syscall.ENOTDIR, atRoot, "not-directory", "the root, and .txcommit in it, must be folders: check --root"},
+	{fs.ErrNotExist, atStore, "not-found", "something in .txcommit was deleted or replaced meanwhile: try again"},
+	{syscall.ENOTDIR, atRoot, "not-directory", "the root must be a folder: check --root"},
 
 	{fs.ErrNotExist, atSync, "not-found", "check the name of SRC, which is relative to the working directory"},
 	{syscall.ENOTDIR, atSync, "not-directory", "name a folder as SRC, and see that all above PATH are folders; " +

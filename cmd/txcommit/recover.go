@@ -33,7 +33,7 @@ sets a broken journal aside and starts a new one.`,
 			o.AllowUnsafeFS = allowUnsafeFS
 			switch {
 			case rebuild:
-				return a.recover(cmd.Context(), "rebuilt", o, txn.Rebuild)
+				return a.recover(cmd.Context(), "", o, txn.Rebuild)
 			case abandon != "":
 				return a.recover(cmd.Context(), "abandoned", o, abandonment(abandon))
 			case cmd.Flags().Changed("abandon"):
@@ -70,7 +70,7 @@ func (a *app) recover(ctx context.Context, result string, o *txn.Options, way re
 	if r != nil {
 		a.report = newRecoverReport(result, r)
 	}
-	return at(atRoot, err)
+	return a.opened(err)
 }
 
 // recoverReport is what recover says.
@@ -80,6 +80,8 @@ type recoverReport struct {
 	Swept     int            `json:"swept"`
 	Displaced []string       `json:"displaced"`
 	Error     *failure       `json:"error,omitempty"`
+
+	intact, unended bool
 }
 
 func newRecoverReport(result string, r *txn.Report) *recoverReport {
@@ -88,12 +90,17 @@ func newRecoverReport(result string, r *txn.Report) *recoverReport {
 		if len(r.Recovered) > 0 {
 			result = "recovered"
 		}
+		if r.Rebuilt {
+			result = "rebuilt"
+		}
 	}
 	return &recoverReport{
 		Result:    result,
 		Recovered: recoveredDocs(r.Recovered),
 		Swept:     r.Swept,
 		Displaced: displaced(r.Displaced, r.Recovered),
+		intact:    r.Intact,
+		unended:   r.Unended,
 	}
 }
 
@@ -106,10 +113,15 @@ func (r *recoverReport) text() string {
 		fmt.Fprintf(&b, "swept %s of dead processes\n", plural(r.Swept, "leftover"))
 	}
 	switch {
+	case r.intact && r.Error == nil:
+		b.WriteString("the journal can be read: nothing to rebuild\n")
 	case r.Result == "clean" && r.Swept == 0:
 		b.WriteString("clean: nothing to recover\n")
 	case r.Result == "rebuilt":
 		b.WriteString("rebuilt: the journal is new, and the old one is set aside\n")
+	}
+	if r.unended {
+		b.WriteString("the tree may hold half of a transaction; the rest of its files are in the folders kept above\n")
 	}
 	return b.String()
 }

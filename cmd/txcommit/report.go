@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -50,6 +51,14 @@ func newCommitReport() *commitReport {
 func (r *commitReport) recovered(rs []txn.Recovery) {
 	r.Recovered = append(r.Recovered, recoveredDocs(rs)...)
 	r.Displaced = append(r.Displaced, displaced(nil, rs)...)
+}
+
+// before adds what was ended before err, which nothing else tells.
+func (r *commitReport) before(err error) {
+	if e, ok := errors.AsType[*txn.RecoveryError](err); ok {
+		r.recovered(e.Report.Recovered)
+		r.Displaced = displaced(append(r.Displaced, e.Report.Displaced...), nil)
+	}
 }
 
 // took adds what a commit did. What it only meant to do does not count. key is the id that the user gave it.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,26 @@ func TestText(t *testing.T) {
 				"kept: \".txcommit/displaced/a\\n\" (was in the way)\nkept: .txcommit/displaced/x (was in the way)\n" +
 				"nothing to do: 0 unchanged\n",
 		},
+		{
+			"torn and kept", newRecoverReport("", &txn.Report{
+				Recovered: []txn.Recovery{{ID: "T0", Outcome: "torn", Torn: []string{"a\n", "b"}}},
+				Displaced: []string{
+					".txcommit/displaced/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f",
+					".txcommit/displaced/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f-0-x",
+					".txcommit/displaced/journal.db.20261123T075533.279362348",
+				},
+			}),
+			"recovered T0: torn\ntorn: \"a\\n\" (to be written again)\ntorn: b (to be written again)\n" +
+				"kept: .txcommit/displaced/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f (what was left of the transaction)\n" +
+				"kept: .txcommit/displaced/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f-0-x (was in the way)\n" +
+				"kept: .txcommit/displaced/journal.db.20261123T075533.279362348 (set aside for a new one)\n",
+		},
+		{
+			"rebuilt with a transaction unended", newRecoverReport("", &txn.Report{Rebuilt: true, Unended: true}),
+			"rebuilt: the journal is new, and the old one is set aside\n" +
+				"the tree may hold half of a transaction; the rest of its files are in the folders kept above\n",
+		},
+		{"intact", newRecoverReport("", &txn.Report{Intact: true}), "the journal can be read: nothing to rebuild\n"},
 		{
 			"plan", newPlanReport(&txn.Plan{Created: 1, Changed: 2, Removed: 1, Unchanged: 1, Bytes: 2, Changes: []txn.Change{
 				{Symbol: '+', Path: "a/b"},
@@ -159,5 +180,42 @@ func TestChangesInJSON(t *testing.T) {
 	want := `[{"symbol":"+","path":"b"},{"symbol":">","path":"d","from":"c"}]`
 	if err != nil || !bytes.Equal(bytes.ReplaceAll(got, []byte(`\u003e`), []byte(">")), []byte(want)) {
 		t.Errorf("changes are %s, %v, want %s", got, err, want)
+	}
+}
+
+// TestUnchangedNotCleaned has nothing to do, and cannot clean up: the result stays unchanged, beside the warning.
+func TestUnchangedNotCleaned(t *testing.T) {
+	a, stdout, stderr := newTestApp("text")
+	a.report = committed(txn.Result{Committed: true, Unchanged: 2}, "")
+	code := a.finish(at(atCleanup, errors.New("src: permission denied")))
+	if want := "nothing to do: 2 unchanged\n"; code != exitCleanup || stdout.String() != want {
+		t.Errorf("finish = %d, %q; want %d, %q", code, stdout, exitCleanup, want)
+	}
+	if want := "txcommit: warning: nothing to do, but not cleaned up: src: permission denied\n"; !strings.HasPrefix(stderr.String(), want) {
+		t.Errorf("standard error %q, want it to begin with %q", stderr, want)
+	}
+}
+
+// TestReportBefore checks that an error of opening the store does not hide what recovery had done until then.
+func TestReportBefore(t *testing.T) {
+	r := newCommitReport()
+	r.before(at(atStore, &txn.RecoveryError{
+		Report: txn.Report{
+			Recovered: []txn.Recovery{{ID: "T0", Outcome: "torn", Torn: []string{"f"}, Displaced: []string{"x"}}},
+			Displaced: []string{"x"},
+		},
+		Err: txn.ErrIncomplete,
+	}))
+	r.fail("incomplete", &failure{})
+	got, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"result":"incomplete"`, `"recovered":[{"id":"T0","outcome":"torn","message":"","torn":["f"]}]`, `"displaced":["x"]`,
+	} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("report %s, want it to have %s", got, want)
+		}
 	}
 }

@@ -21,7 +21,7 @@ will do). It works while a commit runs, and never changes anything.`,
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
 			s, err := txn.Status(cmd.Context(), a.flags.root, a.flags.options())
 			if err != nil {
-				return at(atRoot, err)
+				return a.opened(err)
 			}
 			a.report = newStatusReport(s)
 			return nil

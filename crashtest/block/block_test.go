@@ -40,7 +40,8 @@ type campaign struct {
 
 var modes = []Mode{Lazy, Eager, Prodded}
 
-// The campaigns of CI. Their floors are promises of docs/crash-safety.md.
+// The campaigns of CI. Their floors are promises of docs/crash-safety.md. The seeds are of workloads with several refused
+// renames: few states lie in an undo.
 var campaigns = map[string]campaign{
 	"ext4": {
 		fs:    []sandbox.FS{sandbox.Ext4, sandbox.Ext4NoAlloc, sandbox.Ext4Writeback},
@@ -48,11 +49,11 @@ var campaigns = map[string]campaign{
 	},
 	"xfs": {
 		fs:    []sandbox.FS{sandbox.XFS},
-		modes: modes, seeds: []uint64{11, 12, 13, 14}, states: 78, nested: 2, cuts: 8, workers: 2, floor: 1000,
+		modes: modes, seeds: []uint64{5, 16, 37, 38}, states: 78, nested: 2, cuts: 8, workers: 2, floor: 1000,
 	},
 	"btrfs": {
 		fs:    []sandbox.FS{sandbox.Btrfs},
-		modes: modes, seeds: []uint64{21, 22, 23, 24}, states: 46, nested: 1, cuts: 8, floor: 600,
+		modes: modes, seeds: []uint64{5, 16, 41, 52}, states: 46, nested: 1, cuts: 8, floor: 600,
 	},
 }
 

@@ -21,8 +21,8 @@ type Stranger struct {
 	Breaks bool
 }
 
-// disturb lets a foreign program change, in a copy of a state, a file that the transaction in flight is about. It
-// returns nil where there is none.
+// disturb lets a foreign program change or make, in a copy of a state, a file that the transaction in flight is about.
+// It returns nil where there is none.
 func (x *Explorer) disturb(s *State) *State {
 	if s.Acked == len(s.Case.W.Steps) {
 		return nil
@@ -38,24 +38,39 @@ func (x *Explorer) disturb(s *State) *State {
 			files = append(files, p)
 		}
 	}
+	for _, p := range s.Case.W.Steps[s.Acked].Touched { // names that are free, in folders that are there
+		dir, isThere := s.Image.Nodes[s.Image.At(path.Join("root", path.Dir(p)))]
+		if isThere && dir.IsFolder() && dir.Kids[path.Base(p)] == 0 {
+			files = append(files, p)
+		}
+	}
 	if len(files) == 0 || s.Case.W.Steps[s.Acked].Act != nil {
 		return nil
 	}
 	p := files[x.rng.IntN(len(files))]
 	n := State{Case: s.Case, Image: s.Image.Clone(), Acked: s.Acked}
 	kind := []workload.ActKind{workload.Replace, workload.Edit, workload.Delete, workload.Chmod}[x.rng.IntN(4)]
+	if _, isThere := seen.Tree[p]; !isThere {
+		kind = workload.Replace
+	}
 	n.Stranger = act(n.Image, kind, p)
 	n.Stranger.Breaks = kind != workload.Chmod && s.Case.Expects(seen, s.Acked, p)
 	n.How = fmt.Sprintf("%s\nthen a foreign program: %s %s", s.How, kind, p)
 	return &n
 }
 
-// act changes a file of an image.
+// act changes a file of an image, or puts one at a free name.
 func act(m *memfs.Image, kind workload.ActKind, p string) *Stranger {
 	const later = 1 << 40 // nanoseconds, so that it is seen
 	w := &Stranger{Path: p}
 	dir := m.Nodes[m.At(path.Join("root", path.Dir(p)))]
+	if dir.Kids == nil {
+		dir.Kids = map[string]uint64{}
+	}
 	old := m.Nodes[dir.Kids[path.Base(p)]]
+	if old == nil {
+		old = dir
+	}
 	switch kind {
 	case workload.Replace:
 		w.Text = "a stranger's file"

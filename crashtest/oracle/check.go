@@ -68,7 +68,11 @@ func (c *Case) CheckDisturbed(seen *Seen, acked int, path string, broken bool) e
 func (c *Case) Expects(crashed *Seen, acked int, path string) bool {
 	s := &c.W.Steps[acked]
 	old, aim := c.W.Before(acked)[path], s.Aim[path]
-	if old == nil || differs(crashed.Tree[path], old) != "" || aim != nil && (aim.ID == old.ID || aim.Text == old.Text) {
+	f, isThere := crashed.Tree[path]
+	switch {
+	case old == nil && (isThere || aim == nil),
+		old != nil && (!isThere || differs(f, old) != ""),
+		old != nil && aim != nil && (aim.ID == old.ID || aim.Text == old.Text):
 		return false
 	}
 	return slices.ContainsFunc(s.Ops, func(o workload.Op) bool { return o.Expect != nil && (o.Path == path || o.From == path) })
