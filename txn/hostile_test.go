@@ -37,7 +37,7 @@ func rmAll(path string) manifest.Op {
 	return manifest.Op{Kind: manifest.Remove, Path: path, Recursive: true}
 }
 func rmAllOK(path string) manifest.Op { return with(rmAll(path), missingOK) }
-func mv(from, to string) manifest.Op { return manifest.Op{Kind: manifest.Rename, From: from, To: to} }
+func mv(from, to string) manifest.Op  { return manifest.Op{Kind: manifest.Rename, From: from, To: to} }
 
 func mvOver(from, to string) manifest.Op {
 	return manifest.Op{Kind: manifest.Rename, From: from, To: to, Replace: true}
