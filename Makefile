@@ -32,4 +32,4 @@ bench:
 # As root: power cuts on real file systems, with new seeds. make crash-long FOR=2h
 FOR ?= 30m
 crash-long:
-	go -C crashtest test ./block -run '^TestLong$$' -long $(FOR) -timeout 0 -count=1 -v
+	go -C crashtest test ./block ./model -run '^TestLong$$' -long $(FOR) -timeout 0 -count=1 -v

@@ -86,7 +86,7 @@ func beside(err, torn error) error {
 	case torn == nil:
 		return err
 	case errors.Is(err, ErrIncomplete):
-		return fmt.Errorf("%w\n%v", err, torn)
+		return fmt.Errorf("%w\n%s", err, torn.Error()) // in words only, on purpose
 	}
 	return errors.Join(torn, err)
 }

@@ -72,22 +72,6 @@ func TestText(t *testing.T) {
 				"the tree may hold half of a transaction; the rest of its files are in the folders kept above\n",
 		},
 		{"intact", newRecoverReport("", &txn.Report{Intact: true}), "the journal can be read: nothing to rebuild\n"},
-		{
-			"plan", newPlanReport(&txn.Plan{Created: 1, Changed: 2, Removed: 1, Unchanged: 1, Bytes: 2, Changes: []txn.Change{
-				{Symbol: '+', Path: "a/b"},
-				{Symbol: '~', Path: "c"},
-				{Symbol: '-', Path: "d\n"},
-				{Symbol: '=', Path: "e"},
-				{Symbol: '>', Path: "to", From: "from"},
-				{Symbol: 'm', Path: "run.sh"},
-			}}, 0),
-			"+ a/b\n~ c\n- \"d\\n\"\n> from -> to\nm run.sh\n" +
-				"plan: 1 to create, 2 to change, 1 to remove, 1 unchanged (2 bytes)\n",
-		},
-		{
-			"plan of nothing", newPlanReport(&txn.Plan{Unchanged: 1, Changes: []txn.Change{{Symbol: '=', Path: "e"}}}, 0),
-			"nothing to do: 1 unchanged\n",
-		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { checkText(t, tt.rep, tt.want) })
@@ -110,6 +94,22 @@ func TestTextOfState(t *testing.T) {
 		rep  report
 		want string
 	}{
+		{
+			"plan", newPlanReport(&txn.Plan{Created: 1, Changed: 2, Removed: 1, Unchanged: 1, Bytes: 2, Changes: []txn.Change{
+				{Symbol: '+', Path: "a/b"},
+				{Symbol: '~', Path: "c"},
+				{Symbol: '-', Path: "d\n"},
+				{Symbol: '=', Path: "e"},
+				{Symbol: '>', Path: "to", From: "from"},
+				{Symbol: 'm', Path: "run.sh"},
+			}}, 0),
+			"+ a/b\n~ c\n- \"d\\n\"\n> from -> to\nm run.sh\n" +
+				"plan: 1 to create, 2 to change, 1 to remove, 1 unchanged (2 bytes)\n",
+		},
+		{
+			"plan of nothing", newPlanReport(&txn.Plan{Unchanged: 1, Changes: []txn.Change{{Symbol: '=', Path: "e"}}}, 0),
+			"nothing to do: 1 unchanged\n",
+		},
 		{"recover: clean", newRecoverReport("", &txn.Report{}), "clean: nothing to recover\n"},
 		{"recover: swept", newRecoverReport("", &txn.Report{Swept: 2}), "swept 2 leftovers of dead processes\n"},
 		{"recover: done", newRecoverReport("", &txn.Report{Recovered: recovered, Swept: 1}), "recovered T0: completed\n" +
