@@ -38,6 +38,7 @@ func (t *Tally) Add(o Tally) {
 	t.Violations = append(t.Violations, o.Violations...)
 }
 
+// String lists the counts.
 func (t Tally) String() string {
 	return fmt.Sprintf("%d recordings (%d syncfs): %d distinct states (%d nested): %d redone, %d undone, %d swept, %d trees in between; %d unmountable, %d violations",
 		t.Recordings, t.Syncfs, t.States, t.Nested, t.Redone, t.Undone, t.Swept, t.Partial, len(t.Unmountable), len(t.Violations))

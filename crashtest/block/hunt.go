@@ -27,6 +27,7 @@ type Hunt struct {
 	Quiet bool
 }
 
+// String names what was hunted on, and with which seed.
 func (h Hunt) String() string { return fmt.Sprintf("%s, %s, seed %d", h.FS.Name, h.Mode, h.Seed) }
 
 // Run records and checks. The error is about the lab, or a step that did not end as predicted though nothing went

@@ -30,6 +30,7 @@ const (
 	oddAtoms  = ^uint64(evenAtoms)
 )
 
+// String tells which crash the state is of.
 func (s *State) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cut before entry %d", s.At)

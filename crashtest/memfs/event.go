@@ -46,6 +46,7 @@ type Event struct {
 	Since int
 }
 
+// String is the event on one line.
 func (e Event) String() string {
 	s := fmt.Sprintf("%s %s", e.Kind, e.Path)
 	switch e.Kind {

@@ -34,6 +34,7 @@ func (c *Counts) Add(o Counts) {
 	c.Disturbed += o.Disturbed
 }
 
+// String lists the counts.
 func (c Counts) String() string {
 	return fmt.Sprintf("%d recordings, %d events, %d distinct states; of these %d needed redo and %d of them a change of the tree, "+
 		"%d undo, %d sweep; %d had a torn transaction of level process; %d came from %d cut recoveries, %d of them after a kill; a foreign program came before the recovery in %d",

@@ -83,6 +83,7 @@ const (
 	SizeOnly // a write: zeros where it made the file longer, nothing elsewhere
 )
 
+// String names the fate.
 func (f Fate) String() string {
 	return [...]string{"kept", "lost", "both names of", "only the beginning of", "only the end of", "the size but not the data of"}[f]
 }

@@ -107,6 +107,7 @@ func attr(p string) (string, error) {
 	return "", err
 }
 
+// String is what was found on one line.
 func (f Found) String() string {
 	n := workload.Node{Kind: f.Kind, Mode: f.Mode, UID: f.UID, GID: f.GID, Text: f.Text, Attr: f.Attr}
 	if f.Kind == 0 {

@@ -28,6 +28,7 @@ type Act struct {
 	Mode uint32
 }
 
+// String is the act on one line.
 func (a *Act) String() string { return fmt.Sprintf("%s %s", a.Kind, a.Path) }
 
 // editLimit is how much an edit in place may write to be atomic: one sector.

@@ -84,9 +84,6 @@ func WaitWrite(*os.File) error { return nil }
 // Allocate is missing here: ErrUnsupported.
 func Allocate(*os.File, int64) error { return ErrUnsupported }
 
-// Clone is missing here: ErrUnsupported.
-func Clone(_, _ *os.File) error { return ErrUnsupported }
-
 // DirtyBytes is unknown here.
 func DirtyBytes() int64 { return 0 }
 

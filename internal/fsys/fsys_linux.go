@@ -160,14 +160,6 @@ func Allocate(f *os.File, size int64) error {
 	return again(func() error { return unix.Fallocate(int(f.Fd()), 0, 0, size) })
 }
 
-// Clone makes dst share the content of src, where the file system can; ErrUnsupported otherwise.
-func Clone(dst, src *os.File) error {
-	if err := unix.IoctlFileClone(int(dst.Fd()), int(src.Fd())); err != nil {
-		return ErrUnsupported
-	}
-	return nil
-}
-
 // DirtyBytes returns how much data of the whole system waits to be written back; 0 where unknown.
 func DirtyBytes() int64 {
 	b, err := os.ReadFile("/proc/meminfo")

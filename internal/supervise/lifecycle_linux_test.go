@@ -133,7 +133,7 @@ func TestSignalInStop(t *testing.T) {
 	var major, minor int
 	_, _ = fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
 	if major < 5 || major == 5 && minor < 19 {
-		t.Skipf("needs Linux 5.19, this is %d.%d", major, minor)
+		lacks(t, "Linux 5.19, this is %d.%d", major, minor)
 	}
 	dir := t.TempDir()
 	stop := func(Call) {
@@ -202,7 +202,7 @@ func TestNoLeak(t *testing.T) {
 	needSupervisor(t)
 	quick, err := exec.LookPath("true")
 	if err != nil {
-		t.Skipf("needs true(1): %v", err)
+		lacks(t, "true(1): %v", err)
 	}
 	runs := 2000
 	if testing.Short() {

@@ -50,13 +50,18 @@ func TestMain(m *testing.M) {
 // needSupervisor skips the test, or fails it where nothing may be skipped.
 func needSupervisor(t testing.TB) {
 	t.Helper()
-	err := Supported()
-	if err != nil && os.Getenv("TXCOMMIT_REQUIRE") == "all" {
-		t.Fatalf("needs seccomp user notification: %v", err)
+	if err := Supported(); err != nil {
+		lacks(t, "seccomp user notification: %v", err)
 	}
-	if err != nil {
-		t.Skipf("needs seccomp user notification: %v", err)
+}
+
+// lacks skips a test whose surroundings lack something, or fails it where nothing may be skipped.
+func lacks(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+		t.Fatalf("needs "+format, args...)
 	}
+	t.Skipf("needs "+format, args...)
 }
 
 // runTarget runs a target in dir. Errors of the supervision are fatal.
