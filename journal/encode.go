@@ -14,7 +14,7 @@ import (
 //	key: id (16 bytes) 00               value: header
 //	key: id (16 bytes) 01 n (4, BE)     value: chunk n of the payload, chunkSize bytes but for the last
 //
-//	header:  "txcr"  version  state  0 0  chunks   length   sum of      sum of the
+//	header:  "txcr"  version  state  keep 0  chunks   length   sum of      sum of the
 //	                                               of the   the         header before
 //	                                               payload  payload     this field
 //	bytes:      4       1       1     2     4        8         8           8            big endian
@@ -31,6 +31,7 @@ const (
 
 type header struct {
 	state  State
+	keep   bool // Record.Keep
 	chunks uint32
 	length uint64
 	sum    uint64
@@ -39,7 +40,11 @@ type header struct {
 func (h header) encode() []byte {
 	b := make([]byte, 0, headerSize)
 	b = append(b, magic...)
-	b = append(b, recordVersion, byte(h.state), 0, 0)
+	keep := byte(0)
+	if h.keep {
+		keep = 1
+	}
+	b = append(b, recordVersion, byte(h.state), keep, 0)
 	b = binary.BigEndian.AppendUint32(b, h.chunks)
 	b = binary.BigEndian.AppendUint64(b, h.length)
 	b = binary.BigEndian.AppendUint64(b, h.sum)
@@ -56,16 +61,17 @@ func decodeHeader(b []byte) (header, error) {
 	if b[4] != recordVersion {
 		return header{}, damaged("a record has version %d, this txcommit reads version %d", b[4], recordVersion)
 	}
-	if b[6] != 0 || b[7] != 0 {
+	if b[6] > 1 || b[7] != 0 {
 		return header{}, damaged("a record's header has unknown fields")
 	}
 	h := header{
 		state:  State(b[5]),
+		keep:   b[6] == 1,
 		chunks: binary.BigEndian.Uint32(b[8:]),
 		length: binary.BigEndian.Uint64(b[12:]),
 		sum:    binary.BigEndian.Uint64(b[20:]),
 	}
-	if h.state < Decided || h.state > Abandoned {
+	if h.state < Decided || h.state > Kept {
 		return header{}, damaged("a record has the unknown state %d", b[5])
 	}
 	if h.length > maxPayload || uint64(h.chunks) != (h.length+chunkSize-1)/chunkSize {
@@ -82,12 +88,18 @@ func chunkKey(id uuid.UUID, n uint32) []byte {
 
 // encode returns the header and the payload of a record.
 func encode(r *Record) (header, []byte, error) {
+	if r.Beside != nil {
+		head := *r
+		head.Subs, head.Parents, head.Steps, head.Made = nil, nil, nil, nil
+		r = &head
+	}
 	payload, err := canonical.Marshal(r)
 	if err != nil {
 		return header{}, nil, errors.Wrap(err, "encode record")
 	}
 	return header{
 		state:  r.State,
+		keep:   r.Keep,
 		chunks: uint32((len(payload) + chunkSize - 1) / chunkSize),
 		length: uint64(len(payload)),
 		sum:    xxh3.Hash(payload),
@@ -102,6 +114,9 @@ func decode(id uuid.UUID, h header, payload []byte) (*Record, error) {
 	r := &Record{}
 	if err := strict.Unmarshal(payload, r); err != nil {
 		return nil, damaged("record %s: %v", id, err)
+	}
+	if r.Keep != h.keep {
+		return nil, damaged("record %s and its header differ", id)
 	}
 	r.ID, r.State = id, h.state
 	if err := validate(r); err != nil {

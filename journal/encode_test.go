@@ -112,7 +112,7 @@ func TestHeaderRefused(t *testing.T) {
 		at   int
 		to   byte
 		says string
-	}{{4, 2, "version 2"}, {5, 0, "state 0"}, {5, 4, "state 4"}, {6, 1, "unknown"}, {7, 1, "unknown"}, {8, 1, "length"}, {12, 1, "length"}, {18, 0xff, "length"}} {
+	}{{4, 2, "version 2"}, {5, 0, "state 0"}, {5, 5, "state 5"}, {6, 2, "unknown"}, {7, 1, "unknown"}, {8, 1, "length"}, {12, 1, "length"}, {18, 0xff, "length"}} {
 		b := bytes.Clone(good)
 		b[tc.at] = tc.to
 		_, err := decodeHeader(sealed(b))

@@ -53,7 +53,7 @@ func (j *DB) Records() ([]*Record, error) {
 }
 
 // Put makes the commit point: in one durable change it adds the record, which must be decided, remembers its key and
-// deletes the records of the transactions in done, which are finished.
+// ends the records of the transactions in done, which are finished: see Delete.
 func (j *DB) Put(r *Record, done []uuid.UUID) error {
 	if r.State != Decided {
 		return errors.AssertionFailedf("journal: a new record is %s", r.State)
@@ -68,7 +68,7 @@ func (j *DB) Put(r *Record, done []uuid.UUID) error {
 	}
 	return j.update(func(tx *bolt.Tx) error {
 		for _, id := range done {
-			if err := deleteRecord(tx, id); err != nil {
+			if err := end(tx, id); err != nil {
 				return err
 			}
 		}
@@ -137,21 +137,45 @@ func (j *DB) SetState(r *Record, to State) error {
 	return err
 }
 
-// Delete deletes records in one durable change. A transaction that did not take effect also loses its idempotency key.
+// Delete ends records in one durable change: it deletes them, but those of transactions that are finished and to be kept
+// become Kept. A transaction that did not take effect also loses its idempotency key.
 func (j *DB) Delete(records ...*Record) error {
 	return j.update(func(tx *bolt.Tx) error {
 		for _, r := range records {
-			if r.State != Decided && r.Key != "" {
-				if err := forget(tx, r); err != nil {
+			if (r.State == Aborting || r.State == Abandoned) && r.Key != "" {
+				if err := forget(tx, r.Key, r.ID); err != nil {
 					return err
 				}
 			}
-			if err := deleteRecord(tx, r.ID); err != nil {
+			if r.State == Decided && r.Forgets != "" {
+				if err := forget(tx, r.Forgets, uuid.Nil); err != nil {
+					return err
+				}
+			}
+			if err := end(tx, r.ID); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// end deletes a record, or makes it Kept.
+func end(tx *bolt.Tx, id uuid.UUID) error {
+	b := tx.Bucket(bucketRecords)
+	v := b.Get(headerKey(id))
+	if v == nil {
+		return nil
+	}
+	h, err := decodeHeader(v)
+	if err != nil {
+		return err
+	}
+	if h.state != Decided || !h.keep {
+		return deleteRecord(tx, id)
+	}
+	h.state = Kept
+	return b.Put(headerKey(id), h.encode())
 }
 
 func deleteRecord(tx *bolt.Tx, id uuid.UUID) error {

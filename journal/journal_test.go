@@ -195,7 +195,7 @@ func newestMeta(t testing.TB, j *DB) (n int) {
 
 // Every transition from every state is either legal and persisted, or an assertion failure that changes nothing.
 func TestTransitions(t *testing.T) {
-	states := []State{0, Decided, Aborting, Abandoned, 4}
+	states := []State{0, Decided, Aborting, Abandoned, Kept, 5}
 	legal := map[[2]State]bool{
 		{Decided, Aborting}: true, {Decided, Abandoned}: true,
 		{Aborting, Aborting}: true, {Aborting, Abandoned}: true,
@@ -233,7 +233,7 @@ func TestTransitions(t *testing.T) {
 // A record begins as decided, and one that is not there has no state.
 func TestPutAndSetStateRefuse(t *testing.T) {
 	j := open(t)
-	for _, s := range []State{0, Aborting, Abandoned, 4} {
+	for _, s := range []State{0, Aborting, Abandoned, Kept, 5} {
 		r := sample(1)
 		r.State = s
 		if err := j.Put(r, nil); !cockroach.HasAssertionFailure(err) {

@@ -129,13 +129,14 @@ func forgetOldest(keys, order *bolt.Bucket, seq uint64) error {
 	return nil
 }
 
-func forget(tx *bolt.Tx, r *Record) error {
+// forget lets go of a key, if it was given to the transaction id; of uuid.Nil, whoever has it.
+func forget(tx *bolt.Tx, key string, id uuid.UUID) error {
 	keys, order := tx.Bucket(bucketKeys), tx.Bucket(bucketOrder)
-	m, ok, err := recall(keys, []byte(r.Key))
-	if err != nil || !ok || m.ID != r.ID {
+	m, ok, err := recall(keys, []byte(key))
+	if err != nil || !ok || id != uuid.Nil && m.ID != id {
 		return err
 	}
-	if err := keys.Delete([]byte(r.Key)); err != nil {
+	if err := keys.Delete([]byte(key)); err != nil {
 		return err
 	}
 	return order.Delete(binary.BigEndian.AppendUint64(nil, m.Seq))

@@ -78,7 +78,7 @@ type Step struct {
 	Sub    uint32 // index of the stage subfolder in Record.Subs
 	Num    uint32
 	New    Inode  // install: the staged inode; remove: the placeholder
-	Walk   uint64 // install of a folder: the digest of all that is below; of a file that is not Linked: of its size and time
+	Walk   uint64 // install of a folder: the digest of all that is below; of a file: of its size and time
 	Digest uint64 // level process: the digest of the content
 	Old    Entry  // what is at the target; for a move, at its old name
 	Mode   uint16 // chmod: the new mode
@@ -124,6 +124,39 @@ type Record struct {
 	Subs    []Sub    `cbor:"9,keyasint"`
 	Parents []Parent `cbor:"10,keyasint"`
 	Steps   []Step   `cbor:"11,keyasint"`
+	// Keep says that history keeps what the transaction replaces; KeptBytes is the size of that, and Counts is for people.
+	Keep      bool   `cbor:"14,keyasint,omitempty"`
+	Counts    *Counts `cbor:"15,keyasint,omitempty"`
+	KeptBytes int64  `cbor:"16,keyasint,omitempty"`
+	// Forgets is the idempotency key that is forgotten when this transaction has ended: it undoes the one of that key.
+	Forgets string `cbor:"17,keyasint,omitempty"`
+	// Made lists what is below the new folders of a transaction that is kept.
+	Made []Made `cbor:"18,keyasint,omitempty"`
+	// Beside, if not nil, says that Subs, Parents, Steps and Made are not in the journal but in a file; see Detach.
+	Beside *Beside `cbor:"13,keyasint,omitempty"`
+}
+
+// Counts counts files and links.
+type Counts struct {
+	_                         struct{} `cbor:",toarray"`
+	Created, Changed, Removed int
+}
+
+// Made is an entry below a new folder. Inode and Seal are those it came with; a folder has no Seal.
+type Made struct {
+	_     struct{} `cbor:",toarray"`
+	Step  uint32   // index of the step that installed the folder
+	Path  string   // relative to that folder
+	Kind  EntryKind
+	Inode Inode
+	Seal  uint64
+}
+
+// Beside names the content of a file.
+type Beside struct {
+	_      struct{} `cbor:",toarray"`
+	Length uint64
+	Sum    uint64 // xxh3
 }
 
 // Path returns the user's path of the step's target.
@@ -142,6 +175,9 @@ func join(dir, name string) string {
 // Hasty says that a finished record must be deleted before the transaction is acknowledged: redoing a chmod, a move or
 // the removal of one of several names later could revert what a user has done after the acknowledgement.
 func (r *Record) Hasty() bool {
+	if r.Forgets != "" {
+		return true // the key must not be remembered any more when that is said
+	}
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		if s.Kind == Chmod || s.Kind == Move || s.Flags&Relinked != 0 {

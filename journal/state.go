@@ -4,18 +4,23 @@ import "github.com/cockroachdb/errors"
 
 // State is the state of a record. What is true in each state, and who may move it on:
 //
-//	            Put                Delete: barrier 3 passed, and the stage
-//	  (none) ─────────▶ decided ─────────────────────────────────────────▶ (none)
-//	                      │  │          folder has left stage/, or will after
-//	                      │  │
-//	              SetState│  │SetState        Delete: the undo is durable
-//	                      ▼  │        ┌──────────────────────────────────▶ (none)
-//	                   aborting ──────┘
-//	                      │  │
-//	              SetState│  │SetState
-//	                      ▼  ▼
-//	                    abandoned ───────────────────────────────────────▶ (none)
-//	                                   Delete: what was left is in displaced/
+//	          Put                Delete: barrier 3 passed, and the stage
+//	(none) ─────────▶ decided ─────────────────────────────────────────▶ (none)
+//	                    │  │          folder has left stage/, or will after
+//	                    │  │
+//	            SetState│  │SetState        Delete: the undo is durable
+//	                    ▼  │        ┌──────────────────────────────────▶ (none)
+//	                 aborting ──────┘
+//	                    │  │
+//	            SetState│  │SetState
+//	                    ▼  ▼
+//	                  abandoned ───────────────────────────────────────▶ (none)
+//	                                 Delete: what was left is in displaced/
+//
+// The record of a transaction that is to be kept goes from decided to kept where another one is deleted, and ends when
+// its history is dropped:
+//
+//	decided ────▶ kept ────▶ (none)
 //
 //	(none)     Before the commit point, or ended. The tree holds nothing of the transaction, or all of it. A stage folder
 //	           without a record belongs to a live process or holds only our own files, and may be deleted.
@@ -28,7 +33,10 @@ import "github.com/cockroachdb/errors"
 //	abandoned  The user gave the transaction up. The tree is never touched again because of it; what is left of the
 //	           stage folder moves to displaced/.
 //
-// There is no way back: aborting and abandoned never become decided.
+//	kept       The transaction has ended, and history/ keeps what it replaced. With its folder gone from there it is
+//	           history no more, and the record goes with the next put.
+//
+// There is no way back: aborting, abandoned and kept never become decided.
 type State uint8
 
 // The states of a record that is there.
@@ -36,6 +44,7 @@ const (
 	Decided State = iota + 1
 	Aborting
 	Abandoned
+	Kept
 )
 
 // String returns the state's name.
@@ -47,6 +56,8 @@ func (s State) String() string {
 		return "aborting"
 	case Abandoned:
 		return "abandoned"
+	case Kept:
+		return "kept"
 	}
 	return "unknown"
 }

@@ -31,6 +31,9 @@ func validate(r *Record) error {
 	if r.Stage.Ino == 0 {
 		return errors.New("the stage folder's inode is missing")
 	}
+	if r.Beside != nil && (r.Process || r.Beside.Length > maxPayload) {
+		return errors.New("the length of its steps is wrong")
+	}
 	for i := range r.Parents {
 		if r.Parents[i].Inode.Ino == 0 || !validFolder(r.Parents[i].Path) {
 			return errors.Newf("parent %d has the path %q", i, r.Parents[i].Path)
@@ -44,6 +47,12 @@ func validate(r *Record) error {
 	for i := range r.Steps {
 		if err := validateStep(r, &r.Steps[i]); err != nil {
 			return errors.Wrapf(err, "step %d", i)
+		}
+	}
+	for i := range r.Made {
+		m := &r.Made[i]
+		if int(m.Step) >= len(r.Steps) || m.Kind == 0 || m.Kind > maxKind || m.Path == "." || !validFolder(m.Path) {
+			return errors.Newf("entry %d below a new folder has the path %q", i, m.Path)
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package recovery
 
 import (
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/errors"
@@ -25,7 +27,7 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 		if err != nil {
 			return out, PathError("stat", ".txcommit/stage/"+id, err)
 		}
-		if !i.Exists() && r.State == journal.Decided {
+		if r.State == journal.Kept || !i.Exists() && r.State == journal.Decided {
 			return out, errors.Wrapf(fs.ErrInvalid, "transaction %s is finished, there is nothing to abandon", id)
 		}
 		if err := e.DB.SetState(r, journal.Abandoned); err != nil {
@@ -73,6 +75,27 @@ func (e *Env) KeepStage(name string) (string, error) {
 		return "", nil
 	}
 	return displacedPath + "/" + name, nil
+}
+
+// KeepHistory moves all of history/ to displaced/. It is for a store whose journal is gone: without the records it would be
+// deleted as nobody's.
+func (e *Env) KeepHistory() ([]string, error) {
+	names, err := e.historyNames()
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	var kept []string
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		err := e.History.RenameNoReplace(n, e.Displaced, n)
+		if err != nil {
+			return kept, PathError("keep", historyPath+"/"+n, err)
+		}
+		kept = append(kept, displacedPath+"/"+n)
+	}
+	if err := e.Displaced.Sync(); err != nil {
+		return kept, PathError("sync", displacedPath, err)
+	}
+	return kept, PathError("sync", historyPath, e.History.Sync())
 }
 
 // KeepDead moves every stage folder that belongs to no live process to displaced/. It is for a store whose journal

@@ -12,7 +12,10 @@ const (
 	StageFolder     = "stage"
 	TrashFolder     = "trash"
 	DisplacedFolder = "displaced"
+	HistoryFolder   = "history"
 	BallastFile     = "ballast"
+	// StepsFile is where a stage folder keeps the lists of its record that are too large for the journal.
+	StepsFile = "steps"
 	// OwnerSuffix is put to the id of a transaction: stage/<id>.owner is locked while its process lives.
 	OwnerSuffix = ".owner"
 )
@@ -25,6 +28,7 @@ type Env struct {
 	Stage     *fsys.Dir // ROOT/.txcommit/stage
 	Trash     *fsys.Dir // ROOT/.txcommit/trash
 	Displaced *fsys.Dir // ROOT/.txcommit/displaced
+	History   *fsys.Dir // ROOT/.txcommit/history
 	DB        *journal.DB
 	// View is the view lock's file, which carries the stamp.
 	View *os.File

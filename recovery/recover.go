@@ -1,8 +1,11 @@
 package recovery
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -19,6 +22,8 @@ type Report struct {
 	Finished []uuid.UUID
 	// Unsynced are the finished records of level process: what they did must be made durable before they go.
 	Unsynced []*journal.Record
+	// Kept are the records of the transactions in history/, in their order.
+	Kept []*journal.Record
 }
 
 // Pending is what a recovery has to do.
@@ -27,11 +32,16 @@ type Pending struct {
 	dead     []string          // names in stage/ that belong to no live process and no record
 	finished []uuid.UUID
 	unsynced []*journal.Record
+	kept     []*journal.Record // finished, and what they replaced is in history/
+	stray    []string          // ids of stage folders that belong in history/
+	lost     []string          // names in history/ that are history no more
 	boot     BootMount
 }
 
 // None says that there is nothing to do.
-func (p *Pending) None() bool { return len(p.records) == 0 && len(p.dead) == 0 }
+func (p *Pending) None() bool {
+	return len(p.records) == 0 && len(p.dead) == 0 && len(p.stray) == 0 && len(p.lost) == 0
+}
 
 // Unfinished says that a record has to be resumed, for which the view lock is needed.
 func (p *Pending) Unfinished() bool { return len(p.records) > 0 }
@@ -66,13 +76,21 @@ func (e *Env) Look() (*Pending, error) {
 	}
 	p := &Pending{boot: boot}
 	known := map[string]bool{}
+	history, err := e.historyNames()
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range all {
 		id := r.ID.String()
 		i, err := e.Stage.Stat(id)
 		if err != nil {
 			return nil, PathError("stat", ".txcommit/stage/"+id, err)
 		}
+		p.sortKept(r, i.Exists(), history[id])
+		delete(history, id)
 		switch {
+		case r.State == journal.Kept:
+			known[id] = i.Exists() // an owner file may have come back without its folder
 		case i.Exists(), r.State != journal.Decided, p.rebooted(r):
 			p.records = append(p.records, r)
 			known[id] = true
@@ -82,6 +100,8 @@ func (e *Env) Look() (*Pending, error) {
 			p.finished = append(p.finished, r.ID)
 		}
 	}
+	slices.SortStableFunc(p.kept, func(a, b *journal.Record) int { return cmp.Compare(a.Created, b.Created) })
+	p.lost = slices.Sorted(maps.Keys(history))
 	p.dead, err = e.deadStages(known)
 	return p, err
 }
@@ -94,7 +114,7 @@ func (p *Pending) rebooted(r *journal.Record) bool {
 // Recover ends every unfinished transaction, forward or back, and deletes what dead processes have staged. It stops at
 // the first one that cannot be ended; what was ended before is in the report.
 func (e *Env) Recover(p *Pending) (Report, error) {
-	rep := Report{Finished: p.finished, Unsynced: p.unsynced}
+	rep := Report{Finished: p.finished, Unsynced: p.unsynced, Kept: p.kept}
 	e.dropBallast()
 	if p.None() {
 		return rep, PathError("write", viewName, e.MarkClean())
@@ -121,8 +141,15 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		case out.Outcome == "completed" && r.Process:
 			rep.Unsynced = append(rep.Unsynced, r)
 		}
+		if out.Outcome == "completed" && r.Keep {
+			rep.Kept = append(rep.Kept, r)
+		}
 	}
-	if err := e.sweep(p, &rep); err != nil {
+	err := e.sweep(p, &rep)
+	if err == nil {
+		err = e.sortHistory(p)
+	}
+	if err != nil {
 		return rep, beside(err, torn)
 	}
 	if err := e.MarkClean(); err != nil {
@@ -152,6 +179,9 @@ func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
 		// Aborting, and its stage folder gone: undone but for the record.
 		out.Outcome = "rolled-back"
 		return out, e.DB.Delete(rec)
+	}
+	if errors.Is(err, journal.ErrJournal) {
+		return out, err
 	}
 	if err != nil {
 		return out, Incomplete(err)

@@ -63,6 +63,9 @@ func (r *Run) redoInstall(s *journal.Step) error {
 	if err != nil {
 		return r.unclear("open", path, err)
 	}
+	if done, err := r.installUnseen(s, sub); done {
+		return asRefused("replace", path, err)
+	}
 	for {
 		n, err := statIn(sub, NewName(s.Num))
 		if err != nil {
@@ -87,6 +90,28 @@ func (r *Run) redoInstall(s *journal.Step) error {
 		}
 		return r.checkInstalled(s, n, true)
 	}
+}
+
+// installUnseen brings N.new to T without a look, if that can be: this process has just staged N.new, and where nothing
+// is expected of T, whatever is there may come out, since it is compared before it is thrown away. What does not fit in
+// is for the looks of redoInstall to tell.
+func (r *Run) installUnseen(s *journal.Step, sub *fsys.Dir) (done bool, err error) {
+	if !r.fresh || s.Flags&journal.Expect != 0 || sub == nil {
+		return false, nil
+	}
+	tree, err := r.parent(s.Parent)
+	if err != nil || r.checkParent(s.Parent) != nil {
+		return false, nil
+	}
+	switch {
+	case s.Old.Kind == 0:
+		err = sub.RenameNoReplace(NewName(s.Num), tree, s.Name)
+	case s.Flags&journal.Exchange != 0:
+		err = tree.Exchange(s.Name, sub, NewName(s.Num))
+	default:
+		return false, nil
+	}
+	return err != syscall.EEXIST && err != syscall.ENOENT, err
 }
 
 // install does the one call that brings N.new (which is n) to T (where t is). EEXIST and ENOENT mean that t is outdated.
@@ -135,11 +160,37 @@ func (r *Run) install(s *journal.Step, sub, tree *fsys.Dir, n, t fsys.Info) erro
 // recorded file; anybody else's gets one at N.out.
 func (r *Run) replace(s *journal.Step, sub, tree *fsys.Dir, t fsys.Info) error {
 	if !same(t, s.Old) {
-		if err := tree.Link(s.Name, sub, OutName(s.Num)); err != nil && err != syscall.EEXIST {
+		if err := r.keepOther(s, sub, tree, t); err != nil {
 			return err
 		}
 	}
 	return sub.Rename(NewName(s.Num), tree, s.Name)
+}
+
+// keepOther gives what somebody has put at T a second name, N.out, and makes that durable: of the link and the rename that
+// follows, a power cut may leave the rename alone. A N.out of an earlier try that is somebody else's goes aside.
+func (r *Run) keepOther(s *journal.Step, sub, tree *fsys.Dir, t fsys.Info) error {
+	name := OutName(s.Num)
+	err := tree.Link(s.Name, sub, name)
+	if err == syscall.EEXIST {
+		var out fsys.Info
+		if out, err = sub.Stat(name); err == nil && out.ID != t.ID {
+			err = r.displace(s, sub, name)
+			if err == nil {
+				err = r.env.Displaced.Sync()
+			}
+			if err == nil {
+				err = tree.Link(s.Name, sub, name)
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := sub.Sync(); !errors.Is(err, fsys.ErrUnsupported) {
+		return err
+	}
+	return nil
 }
 
 // checkInstalled compares what came out of an install. Right after the exchange an edit in place counts too; later

@@ -130,6 +130,11 @@ func TestRedoInstall(t *testing.T) {
 			w.replace("T", "theirs")
 			w.link("T", filepath.Dir(n)+"/0.out")
 		}), tNew, false, []string{"theirs"}},
+		{"no exchange, another linked aside, cut, then one more", after(none, func(w *world, n string) {
+			w.replace("T", "theirs")
+			w.link("T", filepath.Dir(n)+"/0.out")
+			w.replace("T", "more")
+		}), tNew, false, []string{"more", "theirs"}},
 	}, journal.Decided)
 }
 

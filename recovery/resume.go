@@ -106,11 +106,15 @@ func (r *Run) Finish() error {
 	return err
 }
 
-// discard takes the stage folder out of stage/. What is in trash/ is nobody's any more. The owner file may be gone
+// discard takes the stage folder out of stage/, to history/ if it is kept. What is in trash/ is nobody's any more. The owner file may be gone
 // before it: neither name is synced, and a power cut can take the rename back alone.
 func (r *Run) discard() error {
 	id := r.rec.ID.String()
-	err := r.env.Stage.RenameNoReplace(id, r.env.Trash, id)
+	to := r.env.Trash
+	if r.rec.Keep && r.rec.State == journal.Decided {
+		to = r.env.History
+	}
+	err := r.env.Stage.RenameNoReplace(id, to, id)
 	if err == nil {
 		err = r.env.Stage.Unlink(id + OwnerSuffix)
 		if isGone(err) {

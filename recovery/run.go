@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"io"
 	"strconv"
 	"syscall"
 
@@ -53,11 +54,36 @@ func openRun(env *Env, rec *journal.Record) (*Run, error) {
 	if err == nil && inode(self) != rec.Stage {
 		err = errors.New("the stage folder is not the recorded one: the store was copied or restored while a transaction was unfinished")
 	}
+	if err == nil && rec.Detached() {
+		err = attach(stage, ".txcommit/stage/"+rec.ID.String(), rec)
+	}
 	if err != nil {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+// attach reads what a record keeps in its stage folder, which is at path.
+func attach(stage *fsys.Dir, path string, rec *journal.Record) error {
+	path += "/" + StepsFile
+	f, err := stage.Open(StepsFile)
+	if isGone(err) {
+		return journal.Unreadable(errors.Newf("%s is missing", path))
+	}
+	if err != nil {
+		return PathError("open", path, err)
+	}
+	defer f.Close()
+	i, err := fsys.StatFile(f)
+	if err != nil || i.Size != int64(rec.Beside.Length) {
+		return errors.CombineErrors(PathErrno("stat", path, err), rec.Attach(nil))
+	}
+	b := make([]byte, i.Size)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return PathErrno("read", path, err)
+	}
+	return rec.Attach(b)
 }
 
 // Close releases the folders.

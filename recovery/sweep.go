@@ -1,8 +1,10 @@
 package recovery
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 )
@@ -116,33 +118,65 @@ func (e *Env) EmptyTrash() error {
 	if err != nil {
 		return PathError("read", ".txcommit/trash", err)
 	}
+	folders := false
 	for _, n := range names {
-		e.lighten(n)
+		folders = e.lighten(n) || folders
+	}
+	if folders {
+		// A folder that came out of the tree goes name by name. If a power cut took its way into trash/ back and not all of
+		// that, recovery would take what is left for a user's change, and keep it.
+		if err := e.Trash.Sync(); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
+			return PathError("sync", ".txcommit/trash", err)
+		}
 	}
 	return parallel(len(names), func(i int) error {
 		return PathError("clean up", ".txcommit/trash", e.Trash.RemoveAll(names[i]))
 	})
 }
 
-// lighten empties a stage folder in trash/, many of its subfolders at once: freeing the inodes of what was replaced
-// takes as long as all the exchanges. RemoveAll, which follows, does what is left, and meets the same errors.
-func (e *Env) lighten(name string) {
+// lighten deletes the files in a stage folder in trash/, those of many subfolders at once: freeing the inodes of what was
+// replaced takes as long as all the exchanges. RemoveAll, which follows, does what is left, and meets the same errors. It
+// says whether folders may be left that came out of the tree.
+func (e *Env) lighten(name string) (folders bool) {
 	d, err := e.Trash.Sub(name)
 	if err != nil {
-		return
+		return false // it is no folder, or gone
 	}
 	defer d.Close()
 	top, err := e.Trash.Self()
 	if err != nil {
-		return
+		return true
 	}
 	self, err := d.Self()
 	if err != nil || !self.SameFS(top) {
-		return
+		return true
 	}
 	subs, err := d.Names()
 	if err != nil {
-		return
+		return true
 	}
-	_ = parallel(len(subs), func(i int) error { return d.RemoveAll(subs[i]) })
+	var left atomic.Bool
+	_ = parallel(len(subs), func(i int) error {
+		if unlinkAll(d, subs[i]) {
+			left.Store(true)
+		}
+		return nil
+	})
+	return left.Load()
+}
+
+// unlinkAll deletes the files in the folder name of d, and says whether anything is left.
+func unlinkAll(d *fsys.Dir, name string) (left bool) {
+	sub, err := d.Sub(name)
+	if err != nil {
+		return false
+	}
+	defer sub.Close()
+	names, err := sub.Names()
+	for _, n := range names {
+		if err := sub.Unlink(n); err != nil && !isGone(err) {
+			left = true
+		}
+	}
+	return left || err != nil
 }

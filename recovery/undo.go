@@ -75,7 +75,7 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		switch {
 		case s.Old.Kind == 0 || s.Flags&(journal.Linked|journal.Exchange) == journal.Exchange:
 			return tree.Unlink(s.Name)
-		case s.Flags&journal.Linked == 0:
+		case s.Flags&journal.Exchange == 0:
 			return sub.Rename(OldName(s.Num), tree, s.Name) // takes the place of T's second half
 		}
 		return nil
@@ -134,10 +134,21 @@ func (r *Run) undoMove(s *journal.Step, from *fsys.Dir, t fsys.Info) error {
 		return err
 	}
 	if !same(at, s.Old) {
-		return nil
+		if same(t, s.Old) {
+			return nil
+		}
+		return r.env.Displaced.Sync() // removed by somebody, or put there by a recovery that was cut
 	}
 	if same(t, s.Old) {
 		return errors.New("a directory is seen at two names")
 	}
-	return to.RenameNoReplace(s.ToName, from, s.Name)
+	err = to.RenameNoReplace(s.ToName, from, s.Name)
+	if err != syscall.EEXIST {
+		return err
+	}
+	// The old name is somebody's by now, and the new one must not stay.
+	if err := r.displace(s, to, s.ToName); err != nil {
+		return err
+	}
+	return r.env.Displaced.Sync() // to is synced by barrier 3
 }

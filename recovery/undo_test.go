@@ -47,6 +47,8 @@ func TestUndoLinked(t *testing.T) {
 		{"free, done", renamed(none, "", func(w *world, n string) { w.rename(n, "T") }), f, true, nil},
 		{"free, both names", renamed(none, "", func(w *world, _ string) { w.link("F", "T") }), f, true, nil},
 		{"over, done", renamed(exchange, "old", func(w *world, n string) { w.exchange("T", n) }), map[string]string{"F": "file", "T": "old"}, true, nil},
+		{"no exchange, done", renamed(none, "old", func(w *world, n string) { w.rename(n, "T") }), map[string]string{"F": "file", "T": "old"}, true, nil},
+		{"no exchange, both names", renamed(none, "old", func(w *world, _ string) { w.remove("T"); w.link("F", "T") }), map[string]string{"F": "file", "T": "old"}, true, nil},
 		{"free, done, source removed", renamed(none, "", func(w *world, n string) { w.rename(n, "T"); w.remove("F") }), map[string]string{}, true, []string{"file"}},
 		{"free, done, source replaced", renamed(none, "", func(w *world, n string) { w.rename(n, "T"); w.replace("F", "theirs") }), map[string]string{"F": "theirs"}, true, []string{"file"}},
 	}, journal.Aborting)
@@ -131,24 +133,13 @@ func TestUndoChmod(t *testing.T) {
 	}, journal.Aborting)
 }
 
+// A folder whose old name is somebody's by now cannot go back: theirs stays, and it is kept in displaced/, whole.
 func TestUndoMove(t *testing.T) {
 	play(t, []scene{
 		{"not done", moved(none, func(*world) {}), at("A"), true, nil},
 		{"done", moved(none, func(w *world) { w.rename("A", "B") }), at("A"), true, nil},
 		{"removed", moved(none, func(w *world) { w.rename("A", "B"); w.remove("B") }), map[string]string{}, true, nil},
+		{"done, old name taken", moved(none, func(w *world) { w.rename("A", "B"); w.write("A", "theirs") }), map[string]string{"A": "theirs"}, true, []string{"in it"}},
+		{"done, old name taken by a folder", moved(none, func(w *world) { w.rename("A", "B"); w.mkdir("A") }), map[string]string{"A": "folder 0755"}, true, []string{"in it"}},
 	}, journal.Aborting)
-}
-
-// A folder whose old name is somebody's by now can neither stay nor go back: that is for people to settle.
-func TestUndoMoveTaken(t *testing.T) {
-	w := newWorld(t)
-	moved(none, func(w *world) { w.rename("A", "B"); w.write("A", "theirs") })(w)
-	w.put(journal.Aborting)
-	w.stuck("A: file exists")
-	w.remove("A")
-	if _, err := w.recover(); err != nil {
-		t.Fatal(err)
-	}
-	w.wantTree(at("A"))
-	w.settled()
 }

@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"encoding/binary"
-	"io"
 	"slices"
 	"syscall"
 
@@ -14,10 +13,11 @@ import (
 
 // Walk is what WalkFolder found.
 type Walk struct {
-	// Digest is over the path and the inode of each entry, and the size and time of all but folders.
+	// Digest is the sum of the EntryDigests of all entries.
 	Digest uint64
-	// Files counts files, links and special files.
+	// Files counts files, links and special files; Bytes is the size of the files.
 	Files int
+	Bytes int64
 	// Empty says that nothing is below.
 	Empty bool
 	// Immutable is the path of an entry that can be neither renamed nor deleted, if there is one.
@@ -29,16 +29,26 @@ type Walk struct {
 // WalkFolder looks at all that is below the folder name in d. A mount below it is EBUSY: what is mounted cannot be
 // moved away, and must never be walked into for deletion.
 func WalkFolder(d *fsys.Dir, name string) (Walk, error) {
-	w := walker{hash: xxh3.New(), Walk: Walk{Empty: true}}
+	w := walker{Walk: Walk{Empty: true}}
 	top, err := d.Stat(name)
 	if err != nil {
 		return w.Walk, err
 	}
-	if err := w.folder(d, name, "", top); err != nil {
-		return w.Walk, err
+	err = w.folder(d, name, "", top)
+	return w.Walk, err
+}
+
+// EntryDigest is that of one entry below a folder: of its path relative to the folder, its inode, and, but for folders,
+// its size and time.
+func EntryDigest(path string, i fsys.Info) uint64 {
+	b := make([]byte, 0, 128)
+	b = binary.LittleEndian.AppendUint64(b, i.ID.Ino)
+	b = binary.LittleEndian.AppendUint64(b, uint64(i.ID.Born))
+	if i.Kind != fsys.Folder {
+		b = binary.LittleEndian.AppendUint64(b, uint64(i.Size))
+		b = binary.LittleEndian.AppendUint64(b, uint64(i.Mtime))
 	}
-	w.Digest = w.hash.Sum64()
-	return w.Walk, nil
+	return xxh3.Hash(append(b, path...))
 }
 
 // Seal is the digest of a file's size and time: an edit in place breaks it. 32 bits are enough, and shorter in a record.
@@ -47,10 +57,7 @@ func Seal(i fsys.Info) uint64 {
 	return xxh3.Hash(binary.LittleEndian.AppendUint64(b, uint64(i.Mtime))) & 0xffffffff
 }
 
-type walker struct {
-	Walk
-	hash *xxh3.Hasher
-}
+type walker struct{ Walk }
 
 func (w *walker) folder(d *fsys.Dir, name, path string, top fsys.Info) error {
 	sub, err := d.Sub(name)
@@ -72,33 +79,22 @@ func (w *walker) folder(d *fsys.Dir, name, path string, top fsys.Info) error {
 			return syscall.EBUSY
 		}
 		w.Empty = false
-		p := path + "/" + n
-		w.add(p, i)
+		p := path + n
+		w.Digest += EntryDigest(p, i)
 		if n == journal.StateFolder && w.Store == "" {
-			w.Store = p[1:]
+			w.Store = p
 		}
 		if i.Immutable && w.Immutable == "" {
-			w.Immutable = p[1:]
+			w.Immutable = p
 		}
 		if i.Kind != fsys.Folder {
 			w.Files++
+			w.Bytes += i.Size
 			continue
 		}
-		if err := w.folder(sub, n, p, top); err != nil {
+		if err := w.folder(sub, n, p+"/", top); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (w *walker) add(path string, i fsys.Info) {
-	b := make([]byte, 0, 64)
-	b = binary.LittleEndian.AppendUint64(b, i.ID.Ino)
-	b = binary.LittleEndian.AppendUint64(b, uint64(i.ID.Born))
-	if i.Kind != fsys.Folder {
-		b = binary.LittleEndian.AppendUint64(b, uint64(i.Size))
-		b = binary.LittleEndian.AppendUint64(b, uint64(i.Mtime))
-	}
-	_, _ = io.WriteString(w.hash, path) // a hash does not fail
-	_, _ = w.hash.Write(append(b, 0))
 }

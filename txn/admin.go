@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -20,15 +21,16 @@ func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 		if err := s.checkParts(); err != nil {
 			return err
 		}
-		swept, err := s.sweepUnmade(ctx)
+		w := newWaiter(s.opts.lockTimeout())
+		swept, err := s.sweepUnmade(ctx, w)
 		if err != nil {
 			return err
 		}
 		rep.Swept = swept
-		return s.locked(ctx, func(ses *session) error {
+		return s.locked(ctx, w, func(ses *session) error {
 			r, err := ses.recover(ctx)
 			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, swept+r.Swept, r.Displaced
-			if terr := ses.env.EmptyTrash(); err == nil { // also beside an error: that of a torn transaction comes once
+			if terr := ses.emptyTrash(); err == nil { // also beside an error: that of a torn transaction comes once
 				err = terr
 			}
 			return err
@@ -61,8 +63,11 @@ func Abandon(ctx context.Context, root, id string, opts *Options) (*Report, erro
 	rep := &Report{}
 	err := withStore(root, opts, func(s *Store) error {
 		found := false
-		err := s.locked(ctx, func(ses *session) error {
+		err := s.locked(ctx, newWaiter(s.opts.lockTimeout()), func(ses *session) error {
 			found = true
+			if ses.readOnly {
+				return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
+			}
 			if err := ses.lockView(ctx); err != nil {
 				return err
 			}
@@ -94,6 +99,9 @@ func Status(_ context.Context, root string, opts *Options) (*State, error) {
 			return err
 		}
 		if _, _, err := isStore(state); err != nil {
+			return err
+		}
+		if err := checkOurs(state); err != nil {
 			return err
 		}
 		return s.status(state, st)
@@ -143,6 +151,10 @@ func (s *Store) pending(state *fsys.Dir, st *State) (err error) {
 		return stageError("open", err)
 	}
 	defer env.Stage.Close()
+	if env.History, err = state.Sub(recovery.HistoryFolder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return recovery.PathError("open", statePath(recovery.HistoryFolder), err)
+	}
+	defer closeDir(env.History)
 	if env.DB, err = openJournal(state, journal.OpenReadOnly); err != nil {
 		return err
 	}
@@ -150,6 +162,10 @@ func (s *Store) pending(state *fsys.Dir, st *State) (err error) {
 	p, err := env.Look()
 	if err != nil {
 		return err
+	}
+	for _, r := range p.Kept() {
+		st.Undoable++
+		st.KeptBytes += r.KeptBytes
 	}
 	st.Pending, st.Leftovers = p.Outcomes(), p.Leftovers()
 	if len(st.Pending) > 0 || st.Leftovers > 0 {

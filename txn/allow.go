@@ -38,7 +38,7 @@ func (p *preparer) allowFrom(st *step) error {
 	if err := p.allowFolder(st.from.folder); err != nil {
 		return err
 	}
-	return p.allowTarget(st.from, st.folder != st.from.folder)
+	return p.allowTarget(*st.from, st.folder != st.from.folder)
 }
 
 // allowFolder checks a target folder, once.
@@ -83,8 +83,11 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	if uid != 0 && at.folder.info.Mode&0o1000 != 0 && i.UID != uid && at.folder.info.UID != uid {
 		return errors.Wrap(syscall.EPERM, "its directory is sticky and it belongs to another user")
 	}
-	if i.Kind != fsys.Folder || !leavesFolder {
+	if i.Kind != fsys.Folder {
 		return nil
+	}
+	if err := p.allowMerged(at); err != nil || !leavesFolder {
+		return err
 	}
 	// A folder that changes its parent is itself written to: its ".." changes.
 	d, err := p.res.handle(at.folder)
@@ -97,6 +100,30 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	}
 	defer sub.Close()
 	return sub.Writable()
+}
+
+// allowMerged refuses a folder that an overlay cannot rename, because part of it is in a lower layer: nothing that can be
+// looked at tells. So it is tried, onto a folder of ours that is not empty: that never works, and the overlay looks at
+// this first (ovl_rename in fs/overlayfs/dir.c).
+func (p *preparer) allowMerged(at place) error {
+	v, err := p.stage.dir.Volume()
+	if err != nil || v.Name != "overlay" {
+		return err
+	}
+	const full = "probe-full"
+	for _, name := range []string{full, full + "/x"} {
+		if err := p.stage.dir.Mkdir(name, 0o700); err != nil && err != syscall.EEXIST {
+			return stageError("mkdir", err)
+		}
+	}
+	d, err := p.res.handle(at.folder)
+	if err != nil {
+		return err
+	}
+	if err := d.Rename(at.name, p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+		return errors.Wrap(err, "an overlay cannot rename a directory of its lower layer")
+	}
+	return nil
 }
 
 // allowChmod checks a change of mode, which only the owner may make.

@@ -129,7 +129,6 @@ func TestRefused(t *testing.T) {
 		{name: "tree into its source", tree: []string{"s/d/f=1"}, ops: ops(treeOp("s/d", "root/s")), says: "s/d: source and target overlap"},
 		{name: "tree of its root", tree: []string{"s/f=1"}, ops: ops(treeOp("s", "root")), says: "overlap"},
 		{name: "prune of its source", tree: []string{"d/s/f=1"}, ops: ops(with(treeOp("d", "root/d/s"), prune)), says: "d: d/s is the source itself, which prune would remove"},
-		{name: "schema", ops: ops(with(w("f", "{}"), asJSON, func(o *manifest.Op) { o.Schema = "s.json" })), is: txn.ErrUnsupported},
 	} {
 		refuse(t, r)
 	}

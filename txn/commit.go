@@ -24,9 +24,10 @@ func (tx *Tx) Commit(ctx context.Context) (*Result, error) {
 	}
 	start := time.Now()
 	tx.done = true
+	_ = tx.store.trashEmptied() // so that the space that it frees can be had
 	tx.store.forget(tx)
 	defer func() { _ = tx.store.drop() }()
-	c := &commit{tx: tx, store: tx.store, res: &Result{}}
+	c := &commit{tx: tx, store: tx.store, res: &Result{}, wait: newWaiter(tx.store.opts.lockTimeout())}
 	err := c.run(ctx)
 	if rerr := tx.release(); err == nil && rerr != nil && c.res.Cleanup == nil {
 		c.res.Cleanup = rerr
@@ -41,9 +42,10 @@ type commit struct {
 	store *Store
 	res   *Result
 	rep   recovery.Report
-	acked func() // what follows the acknowledgement
+	wait  *waiter
 
 	stored bool // there is a store already
+	ended  bool // a record was put and resumed: there may be something in trash/
 }
 
 func (c *commit) run(ctx context.Context) error {
@@ -95,8 +97,7 @@ func (c *commit) recovered(rep recovery.Report) {
 
 // locked does everything from step 2 on.
 func (c *commit) locked(ctx context.Context, effective bool) error {
-	w := newWaiter(c.store.opts.lockTimeout())
-	if err := c.store.enter(ctx, w); err != nil {
+	if err := c.store.enter(ctx, c.wait); err != nil {
 		return err
 	}
 	defer c.store.leave()
@@ -114,7 +115,7 @@ func (c *commit) locked(ctx context.Context, effective bool) error {
 		return err
 	}
 	defer closeDir(state)
-	ses, err := openSession(ctx, c.store.root, state, w, effective)
+	ses, err := openSession(ctx, c.store.root, state, c.wait, effective)
 	if errors.Is(err, errNoStore) {
 		c.res.Committed = true // nothing to do, and nobody to do it to
 		return nil
@@ -127,9 +128,9 @@ func (c *commit) locked(ctx context.Context, effective bool) error {
 	if err != nil {
 		ses.unmake()
 	}
-	if c.acked != nil {
+	if c.ended {
 		ses.unlock()
-		c.acked()
+		c.store.emptyTrash(ses.takeTrash())
 	}
 	return err
 }
@@ -166,7 +167,7 @@ func (c *commit) underLock(ctx context.Context, ses *session) error {
 // nothing ends a commit that finds all in place. What transactions of level process have left is made durable by it,
 // as by any other of level sync.
 func (c *commit) nothing(ses *session, sc *scan) error {
-	if err := sc.checkContents(); err != nil {
+	if err := sc.checkContents(false); err != nil {
 		return err
 	}
 	if c.store.opts.Durability == Sync && ses.env.DB != nil && len(c.rep.Unsynced) > 0 {
@@ -189,12 +190,15 @@ func (c *commit) commit(ctx context.Context, ses *session, sc *scan, steps []*st
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(st.stageAll(ctx, sc), sc.checkContents()); err != nil {
+	if err := errors.Join(st.stageAll(ctx, sc), sc.checkContents(false)); err != nil {
 		return err
 	}
 	rec, err := c.prepare(ses, sc, st, steps)
 	if err != nil {
 		return err
+	}
+	if err := st.keepSteps(rec); err != nil {
+		return stageError("write", err)
 	}
 	if err := ses.complete(ctx); err != nil {
 		return err

@@ -20,6 +20,7 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 	}
 	c.res.ID, c.res.Bytes = st.id, st.bytes.Load()
 	c.count(sc, p.removed)
+	p.keep(c.res)
 	if rec.Key != "" {
 		if rec.Ops, err = c.tx.digest(); err != nil {
 			return nil, err
@@ -78,12 +79,7 @@ func (c *commit) notThere(ses *session, id uuid.UUID) (bool, error) {
 
 // resume does steps 5 to 7.
 func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recovery.Run) error {
-	env := ses.env
-	c.acked = func() {
-		if err := env.EmptyTrash(); err != nil && c.res.Cleanup == nil {
-			c.res.Cleanup = err
-		}
-	}
+	c.ended = true
 	err := run.Resume()
 	c.res.Displaced = append(c.res.Displaced, run.Displaced()...)
 	if err != nil {
@@ -93,6 +89,9 @@ func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recove
 	}
 	c.res.Committed = true
 	c.res.Cleanup = run.Finish()
+	if c.res.Cleanup == nil {
+		c.res.Cleanup = ses.dropHistory(c.rep.Kept, rec, c.tx)
+	}
 	if c.res.Cleanup == nil && !rec.Process && !rec.Hasty() {
 		c.res.Cleanup = ses.shrink(rec)
 	}

@@ -14,19 +14,22 @@ import (
 type compared struct {
 	info  fsys.Info
 	equal bool
+	// attrs are the extended attributes of a file that is not equal, if listed.
+	attrs  []fsys.Xattr
+	listed bool
 }
 
 // compareAll finds the writes whose content is in place already, reading as many files at once as there are jobs.
 // What was compared without the lock is believed under it while the file's inode, size and times are the same.
 func (s *scan) compareAll(ctx context.Context) error {
 	type job struct {
-		path  string
-		want  *want
-		equal bool
+		path string
+		want *want
+		compared
 	}
 	var jobs []job
 	for p, w := range s.byPath {
-		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated {
+		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.exact {
 			continue
 		}
 		if c, ok := s.tx.compared[p]; ok && c.info == w.info {
@@ -37,7 +40,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 	}
 	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
 		j := &jobs[i]
-		if j.equal, err = j.want.content.equal(s.root, j.path); err != nil {
+		if j.compared, err = j.want.content.compare(s.root, j.path); err != nil {
 			err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
 		}
 		return err
@@ -46,10 +49,19 @@ func (s *scan) compareAll(ctx context.Context) error {
 		return err
 	}
 	for _, j := range jobs {
-		s.tx.compared[j.path] = compared{j.want.info, j.equal}
+		j.info = j.want.info
+		s.tx.compared[j.path] = j.compared
 		j.want.conclude(j.equal)
 	}
 	return nil
+}
+
+// attributes returns the extended attributes of the file that a want replaces.
+func (s *scan) attributes(w *want) ([]fsys.Xattr, error) {
+	if c := s.tx.compared[w.path()]; c.listed && c.info == w.info {
+		return c.attrs, nil
+	}
+	return s.root.Xattrs(w.path())
 }
 
 // conclude turns a write whose content is in place into a change of mode or nothing.

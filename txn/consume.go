@@ -18,7 +18,7 @@ func (s *scan) consume(res *Result) {
 	synced := s.tx.store.opts.Durability == Process
 	for i := range s.tx.ops {
 		o := &s.tx.ops[i]
-		if o.Kind != manifest.Tree || !o.Move || o.listing == nil {
+		if o.Kind != manifest.Tree || !o.Move || o.scratch || o.listing == nil {
 			continue
 		}
 		if !synced {

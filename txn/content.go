@@ -24,6 +24,8 @@ type content struct {
 	info fsys.Info
 	// link says that the source may be linked instead of copied.
 	link bool
+	// exact says that it must be: the very file is to be put back, as it is.
+	exact bool
 	// streamed is a file that Tx.Create has filled.
 	streamed *stream
 }
@@ -88,22 +90,28 @@ func (c *content) unchanged(f *os.File) error {
 	return nil
 }
 
-// equal says whether the file at a path below root holds exactly this content.
-func (c *content) equal(root *fsys.Dir, path string) (bool, error) {
+// compare finds out whether the file at a path below root holds exactly this content, and if not, what attributes it
+// has, since it is open.
+func (c *content) compare(root *fsys.Dir, path string) (compared, error) {
 	f, err := root.OpenBeneath(path)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EIO) {
-		return false, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file
+		return compared{}, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file
 	}
 	if err != nil {
-		return false, nil // what may not be read is not known to be equal
+		return compared{}, nil // what may not be read is not known to be equal
 	}
 	defer f.Close()
 	r, err := c.open()
 	if err != nil {
-		return false, err
+		return compared{}, err
 	}
 	defer r.Close()
-	return sameBytes(f, r, c.size())
+	equal, err := sameBytes(f, r, c.size())
+	if equal || err != nil {
+		return compared{equal: equal}, err
+	}
+	attrs, err := fsys.FileXattrs(f)
+	return compared{listed: err == nil, attrs: attrs}, nil
 }
 
 // comparing holds the pairs of buffers of comparisons: there are thousands in a tree.

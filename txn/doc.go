@@ -56,6 +56,9 @@
 // together or while the function of Update runs, only while it commits: transactions on one path are serialised, never
 // interleaved. A commit inside View would wait for itself and is [ErrBusy] at once.
 //
+// The commits of one Store queue in their order, and what a goroutine has read before is older by each one in front of
+// it. Goroutines that compare and swap the same path do better to read, Update and try again in turns, under a mutex.
+//
 // # Errors
 //
 // The sentinels match with the standard library's errors.Is, and what the operating system said stays reachable:

@@ -29,12 +29,16 @@ func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
 		if len(st.staged) <= kickLimit {
 			st.waitWrites()
 		}
+		if st.steps != nil {
+			_ = fsys.WaitWrite(st.steps)
+		}
 		return stageError("sync", ses.env.DB.Settle(st.dir.SyncFS))
 	}
 	if err := st.syncEach(ses.env.DB); err != nil {
 		return err
 	}
-	return syncFolders(st.dir, st.stages, ses.env.State, ses.env.Root)
+	// history/ may have got its newest folder without a sync.
+	return syncFolders(st.dir, st.stages, ses.env.History, ses.env.State, ses.env.Root)
 }
 
 // waitWrites waits for what StartWrite has begun, so that the syncfs after it commits once. The errors of the writes
@@ -58,6 +62,9 @@ func (s *stage) syncEach(db *journal.DB) error {
 	var g errgroup.Group
 	g.SetLimit(parallelSyncs)
 	g.Go(func() error { return recovery.PathErrno("sync", statePath(journalFile), bareErrno(db.Settle(nil))) })
+	if s.steps != nil {
+		g.Go(func() error { return stageError("sync", fsys.SyncFile(s.steps)) })
+	}
 	for path, st := range s.staged {
 		g.Go(func() error { return pathError("sync", path, s.syncOne(st)) })
 	}

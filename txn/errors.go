@@ -78,12 +78,6 @@ func (e *RecoveryError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *RecoveryError) Unwrap() error { return e.Err }
 
-// unsupported is an error that matches ErrUnsupported and is nobody's fault but this version's.
-type unsupported struct{ text string }
-
-func (e *unsupported) Error() string { return e.text }
-func (e *unsupported) Unwrap() error { return ErrUnsupported }
-
 // invalid is an error that matches fs.ErrInvalid without saying so twice.
 type invalid struct{ error }
 

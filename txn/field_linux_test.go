@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // TestExecAtOnce runs programs right after their commit, while other goroutines start processes all the time: a child
@@ -72,8 +73,16 @@ func TestOverlay(t *testing.T) {
 	t.Cleanup(func() { must(t, unix.Unmount(root, unix.MNT_DETACH)) })
 	st := open(t, root, nil)
 	before := contents(t, root)
-	if _, err := commitOps(st, ops(w("f", "new"), mv("d", "d2"))); !errors.Is(err, syscall.EXDEV) || errors.Is(err, txn.ErrIncomplete) {
-		t.Errorf("rename of a lower folder: got %v, want EXDEV", err)
+	for _, o := range [][]manifest.Op{
+		ops(w("f", "new"), mv("d", "d2")),
+		ops(w("f", "new"), mkdir("e2"), mv("e", "e2/e")),
+		ops(w("f", "new"), rmAll("d")),
+		ops(rmAll("d"), w("f", "new"), mkdir("g")),
+	} {
+		res, err := commitOps(st, o)
+		if !errors.Is(err, syscall.EXDEV) || errors.Is(err, txn.ErrIncomplete) || res.RolledBack {
+			t.Errorf("%s: got %+v, %v; want EXDEV before the commit point", describeOps(o), res, err)
+		}
 	}
 	compareTrees(t, before, contents(t, root))
 	checkLitter(t, root, exists(filepath.Join(root, ".txcommit")))
@@ -83,4 +92,12 @@ func TestOverlay(t *testing.T) {
 	}
 	checkLitter(t, root, true)
 	compareTrees(t, map[string]string{".": "d", "d": "d", "d/x": "new", "d/z": "3", "e": "d", "f": "new", "y": "2"}, contents(t, root))
+	for _, o := range [][]manifest.Op{ops(w("own/a", "1"), w("own2/b", "2")), ops(mv("own", "own3"), rmAll("own2"))} {
+		if _, err := commitOps(st, o); err != nil {
+			t.Errorf("%s, of the upper layer: %v", describeOps(o), err)
+		}
+	}
+	if exists(filepath.Join(root, "own2")) || !exists(filepath.Join(root, "own3/a")) {
+		t.Error("folders of the upper layer are not as they were to be")
+	}
 }

@@ -25,7 +25,7 @@ func (c *commit) storeCame() {
 
 // repeated finds out whether the transaction's key was committed before.
 func (c *commit) repeated(ctx context.Context) (done bool, err error) {
-	err = c.store.locked(ctx, func(ses *session) error {
+	err = c.store.locked(ctx, c.wait, func(ses *session) error {
 		rep, err := ses.recover(ctx)
 		c.recovered(rep)
 		if err != nil {
@@ -41,19 +41,52 @@ func (c *commit) lookup(ses *session) (bool, error) {
 	if c.tx.key == "" || ses.env.DB == nil {
 		return false, nil
 	}
-	known, ok, err := ses.env.DB.Lookup(c.tx.key)
-	if err != nil || !ok {
-		return false, err
+	id, done, err := c.tx.lookup(ses.env.DB)
+	if done {
+		c.res.ID, c.res.Repeated, c.res.Committed = id, true, true
 	}
-	digest, err := c.tx.digest()
+	return done, err
+}
+
+// lookup finds the transaction that was committed with the same key and the same ops.
+func (tx *Tx) lookup(db *journal.DB) (id string, done bool, err error) {
+	known, ok, err := db.Lookup(tx.key)
+	if err != nil || !ok {
+		return "", false, err
+	}
+	digest, err := tx.digest()
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	if string(known.Ops) != string(digest) {
-		return false, recovery.Conflict("id "+c.tx.key, "was committed before with other ops")
+		return "", false, recovery.Conflict("id "+tx.key, "was committed before with other ops")
 	}
-	c.res.ID, c.res.Repeated, c.res.Committed = known.ID.String(), true, true
-	return true, nil
+	return known.ID.String(), true, nil
+}
+
+// committedBefore is lookup for a plan: it only reads, and shares the store's lock meanwhile with its like.
+func (tx *Tx) committedBefore(ctx context.Context) (id string, done bool, err error) {
+	state, err := tx.openState()
+	if tx.key == "" || state == nil || err != nil {
+		return "", false, err
+	}
+	if _, ok, err := isStore(state); err != nil || !ok {
+		return "", false, err
+	}
+	lock, err := state.Open(lockFile)
+	if err == nil {
+		defer func() { _ = lock.Close() }()
+		err = newWaiter(tx.store.opts.lockTimeout()).lock(ctx, lock, false, storeBusy(state))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without it nobody holds it
+		return "", false, recovery.PathErrno("lock", statePath(lockFile), err)
+	}
+	db, err := openJournal(state, journal.OpenReadOnly)
+	if err != nil {
+		return "", false, err
+	}
+	defer func() { _ = db.Close() }()
+	return tx.lookup(db)
 }
 
 // stageFirst looks at the tree and stages what it seems to need, all without the lock. What it sees may be half of
@@ -70,7 +103,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 		if steps, err = sc.steps(); err == nil && len(steps) == 0 {
 			c.count(sc, nil)
 			c.res.Committed = !c.stored // under the lock it is looked at again
-			if err = sc.checkContents(); err == nil && !c.stored {
+			if err = sc.checkContents(false); err == nil && !c.stored {
 				sc.consume(c.res)
 			}
 			return false, err
@@ -83,7 +116,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 	default:
 		return true, nil
 	}
-	if err := sc.checkContents(); err != nil {
+	if err := sc.checkContents(false); err != nil {
 		return false, err
 	}
 	st, err := c.tx.openStage()

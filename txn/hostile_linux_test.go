@@ -124,6 +124,7 @@ func TestImmutable(t *testing.T) {
 		{flag: immutable, on: "d", ops: ops(mv("d", "e")), says: "rename d: it is immutable"},
 		{flag: immutable, on: "d/x", ops: ops(rmAll("d")), says: "remove d: x below it is immutable or append-only"},
 		{flag: immutable, on: ".", ops: ops(w("new", "1")), says: "operation not permitted"},
+		{flag: appendOnly, on: ".", ops: ops(w("f", "1")), says: "the root is immutable or append-only: operation not permitted"},
 	} {
 		t.Run(r.says, func(t *testing.T) {
 			dir := t.TempDir() // on a disk: tmpfs has no such flags before Linux 6.6

@@ -172,6 +172,14 @@ func TestHostileLinks(t *testing.T) {
 			name: "refused link", tree: []string{"l->f", "f=1"}, options: txn.Options{Symlinks: txn.RefuseSymlinks}, ops: []manifest.Op{w("l", "x")},
 			is: opErr, says: "l: is a symbolic link, which --symlinks refuse does not allow",
 		},
+	} {
+		refuse(t, r)
+	}
+}
+
+// TestOtherStores has another store below the root, at sub or top/sub. No op touches it, nor moves it about.
+func TestOtherStores(t *testing.T) {
+	for _, r := range []refusal{
 		{
 			name: "another store", tree: []string{"sub/.txcommit/format={}", "sub/f=1"}, ops: []manifest.Op{w("sub/f", "2")}, is: opErr,
 			says: "sub/f: sub is the root of another store; use txcommit with that root",
@@ -183,6 +191,34 @@ func TestHostileLinks(t *testing.T) {
 		{
 			name: "removing another store itself", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{rmAll("sub")}, is: opErr,
 			says: "sub: holds another store (.txcommit)",
+		},
+		{
+			name: "renaming another store", tree: []string{"top/sub/.txcommit/format={}"}, ops: []manifest.Op{mv("top", "new")}, is: opErr,
+			says: "top: holds another store (sub/.txcommit)",
+		},
+		{
+			name: "renaming another store itself", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{mv("sub", "new")}, is: opErr,
+			says: "sub: holds another store (.txcommit)",
+		},
+		{
+			name: "mode of another store", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{chmod("sub", 0o700)}, is: opErr,
+			says: "sub: sub is the root of another store",
+		},
+		{
+			name: "mode of another store by mkdir", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{moded(mkdir("sub"), 0o700)}, is: opErr,
+			says: "sub: sub is the root of another store",
+		},
+		{
+			name: "another store as a tree", tree: []string{"sub/.txcommit/format={}"}, ops: []manifest.Op{treeOp("sub", "src")}, is: opErr,
+			says: "sub is the root of another store",
+		},
+		{
+			name: "a tree over another store", tree: []string{"top/sub/.txcommit/format={}"}, ops: []manifest.Op{with(treeOp("top", "src"), prune)}, is: opErr,
+			says: "sub is the root of another store",
+		},
+		{
+			name: "a file of a tree over another store", tree: []string{"top/file/x/.txcommit/format={}"}, ops: []manifest.Op{with(treeOp("top", "src"), prune)}, is: opErr,
+			says: "the directory in the way holds an excluded file or another store, which is not pruned",
 		},
 	} {
 		refuse(t, r)

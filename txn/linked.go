@@ -40,7 +40,7 @@ func openJournal(state *fsys.Dir, open func(journal.OpenFunc, string) (*journal.
 // lockForRebuild takes the store's lock. One that is shared with a copy of the store is replaced by one of its own,
 // which is locked before it has its name, and so are the locks of the readers.
 func lockForRebuild(ctx context.Context, state *fsys.Dir, w *waiter) (lock *os.File, err error) {
-	old, links, err := lockNow(ctx, state, w)
+	old, links, _, err := lockNow(ctx, state, w)
 	if err != nil || links == 1 {
 		return old, err
 	}

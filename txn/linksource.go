@@ -3,12 +3,22 @@ package txn
 import (
 	"os"
 
+	"github.com/cockroachdb/errors"
+
 	"github.com/txcommit/txcommit/internal/fsys"
 )
 
 // linkSource stages the file that a tree op moves as a second link to it, where that is as good as a copy.
 func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 	c := w.content
+	if c.exact {
+		err := c.dir.Link(c.rel, s.dir, st.at)
+		if err != nil {
+			return false, errors.Wrap(err, "what was replaced cannot be linked back")
+		}
+		st.linked = true
+		return true, s.finish(w, st)
+	}
 	if !c.link || w.heritage != nil && w.heritage.DefaultACL != nil || !w.sameOwner(c.info) {
 		return false, nil
 	}
@@ -17,7 +27,7 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 		return false, err
 	}
 	if w.info.Kind == fsys.File {
-		if attrs, err = sc.root.Xattrs(w.path()); err != nil || len(attrs) > 0 {
+		if attrs, err = sc.attributes(w); err != nil || len(attrs) > 0 {
 			return false, err
 		}
 	}
@@ -25,7 +35,9 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 		return false, nil // another file system, or not permitted: a copy will do
 	}
 	st.linked = true
-	return true, s.finish(w, st)
+	err = s.finish(w, st)
+	s.bytes.Add(st.info.Size)
+	return true, err
 }
 
 // sameOwner says that a source has the owner and mode that the file shall have.

@@ -21,6 +21,7 @@ type listing struct {
 	said    string
 	top     *node
 	folders map[fsys.ID]bool // to notice that source and target overlap
+	exact   bool             // its files are to be put back as they are
 }
 
 // node is an entry of a listing.

@@ -6,28 +6,34 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/recovery"
 )
 
-// waiter waits for locks of other processes, up to a deadline for all of them together.
+// waiter waits for locks of others on behalf of one call, up to a time for all of them together. What the call does
+// between the locks does not count.
 type waiter struct {
-	deadline time.Time
+	left time.Duration
 }
 
-func newWaiter(timeout time.Duration) *waiter { return &waiter{time.Now().Add(timeout)} }
+func newWaiter(timeout time.Duration) *waiter { return &waiter{timeout} }
+
+// waited takes the time since start off what is left.
+func (w *waiter) waited(start time.Time) { w.left -= time.Since(start) }
 
 // lock takes an flock on an open file. The kernel has no flock with a time limit, so it tries, with growing pauses.
 func (w *waiter) lock(ctx context.Context, f *os.File, exclusive bool, busy func() error) error {
-	pause := time.Millisecond
+	start, pause := time.Now(), time.Millisecond
+	defer w.waited(start)
 	for {
 		ok, err := fsys.TryLock(f, exclusive)
 		if err != nil || ok {
 			return err
 		}
-		left := time.Until(w.deadline)
+		left := w.left - time.Since(start)
 		if left <= 0 {
 			return busy()
 		}
@@ -60,61 +66,89 @@ func storeBusy(state *fsys.Dir) func() error {
 
 func viewBusy() error { return &busyError{"busy: readers hold the view"} }
 
+// openLock opens one of the files that are locked, and makes it if it is missing. On a read-only mount it is opened for
+// reading: a lock takes no more, and excludes those who can write, because the file system is mounted elsewhere too.
+func openLock(state *fsys.Dir, name string) (f *os.File, readOnly bool, err error) {
+	f, err = state.OpenOrCreate(name, 0o600)
+	if readOnly = err == syscall.EROFS; readOnly {
+		if f, err = state.Open(name); err == syscall.ENOENT {
+			err = syscall.EROFS
+		}
+	}
+	if err != nil {
+		return nil, readOnly, recovery.PathError("open", statePath(name), err)
+	}
+	i, err := fsys.StatFile(f)
+	if err == nil && i.Kind != fsys.File {
+		err = wrongKind(name, i.Kind, fsys.File)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, readOnly, recovery.PathErrno("stat", statePath(name), err)
+	}
+	return f, readOnly, nil
+}
+
 // lockStore takes the store's lock, which must be this store's alone.
-func lockStore(ctx context.Context, state *fsys.Dir, w *waiter) (*os.File, error) {
-	f, links, err := lockNow(ctx, state, w)
+func lockStore(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, readOnly bool, err error) {
+	f, links, readOnly, err := lockNow(ctx, state, w)
 	if err == nil && links > 1 {
 		_ = f.Close()
-		return nil, linkedError(lockFile)
+		return nil, readOnly, linkedError(lockFile)
 	}
-	return f, err
+	return f, readOnly, err
 }
 
 // lockNow takes the store's lock, and tells how many names it has. The lock file may be replaced or deleted while we
 // wait, so what was locked must still be what is at its name.
-func lockNow(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, links uint32, err error) {
+func lockNow(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, links uint32, readOnly bool, err error) {
 	for {
-		f, err := state.OpenOrCreate(lockFile, 0o600)
+		f, readOnly, err := openLock(state, lockFile)
 		if err != nil {
-			return nil, 0, recovery.PathError("open", statePath(lockFile), err)
+			return nil, 0, readOnly, err
 		}
 		if err := w.lock(ctx, f, true, storeBusy(state)); err != nil {
 			_ = f.Close()
-			return nil, 0, recovery.PathErrno("lock", statePath(lockFile), err)
+			return nil, 0, readOnly, recovery.PathErrno("lock", statePath(lockFile), err)
 		}
 		now, err := state.Stat(lockFile)
 		var mine fsys.Info
 		if err == nil {
 			mine, err = fsys.StatFile(f)
 		}
-		if err == nil && mine.Kind != fsys.File {
-			_ = f.Close()
-			return nil, 0, wrongKind(lockFile, mine.Kind, fsys.File)
-		}
 		if err == nil && now.ID == mine.ID {
-			return f, mine.Nlink, nil
+			return f, mine.Nlink, readOnly, nil
 		}
 		_ = f.Close()
 		if err != nil {
-			return nil, 0, recovery.PathErrno("stat", statePath(lockFile), err)
+			return nil, 0, readOnly, recovery.PathErrno("stat", statePath(lockFile), err)
 		}
 	}
 }
 
-// writeHolder notes who holds the lock. It is for people, and its failure nobody's concern.
-func writeHolder(state *fsys.Dir) {
+// writeHolder notes who holds the lock, until clearHolder. It is for people, and its failure nobody's concern.
+func writeHolder(state *fsys.Dir) *os.File {
 	host, _ := os.Hostname()
 	b, err := json.Marshal(Holder{PID: os.Getpid(), Host: host, Since: time.Now().UTC().Truncate(time.Second)})
 	if err != nil {
-		return
+		return nil
 	}
 	f, err := state.OpenOrCreate(holderFile, 0o600)
 	if err != nil {
-		return
+		return nil
 	}
-	defer f.Close()
-	if f.Truncate(0) == nil {
-		_, _ = f.WriteAt(append(b, '\n'), 0)
+	if i, err := fsys.StatFile(f); err == nil && i.Size > 0 { // of a process that was killed
+		_ = f.Truncate(0)
+	}
+	_, _ = f.WriteAt(append(b, '\n'), 0)
+	return f
+}
+
+// clearHolder takes the note back before the lock is released: whoever is next may hold it without a note.
+func clearHolder(f *os.File) {
+	if f != nil {
+		_ = f.Truncate(0)
+		_ = f.Close()
 	}
 }
 
@@ -139,9 +173,9 @@ type gate struct {
 
 // openGate opens the view lock of a store.
 func openGate(state *fsys.Dir) (*gate, error) {
-	f, err := state.OpenOrCreate(viewFile, 0o600)
+	f, _, err := openLock(state, viewFile)
 	if err != nil {
-		return nil, recovery.PathError("open", statePath(viewFile), err)
+		return nil, err
 	}
 	return &gate{f}, nil
 }
@@ -154,9 +188,9 @@ func (g *gate) take(ctx context.Context, state *fsys.Dir, w *waiter, exclusive b
 	if !exclusive {
 		busy = storeBusy(state)
 	}
-	t, err := state.OpenOrCreate(turnstileFile, 0o600)
+	t, _, err := openLock(state, turnstileFile)
 	if err != nil {
-		return recovery.PathError("open", statePath(turnstileFile), err)
+		return err
 	}
 	defer t.Close()
 	if err := w.lock(ctx, t, exclusive, busy); err != nil {

@@ -35,9 +35,15 @@ type Options struct {
 	Durability Durability
 	// Symlinks is the policy for writes to symbolic links; the zero value is FollowSymlinks.
 	Symlinks Symlinks
+	// History is for how many transactions what they replaced is kept, so that Undo can put it back. Each commit that has
+	// an effect drops what is beyond. It takes the space of the old files until then, and old secrets stay readable in
+	// .txcommit/history. The zero value keeps nothing.
+	History int
 	// Jobs bounds how many files are staged at once; 0 means twice the number of processors that Go may use.
 	Jobs int
-	// LockTimeout is how long to wait for other processes; 0 means DefaultLockTimeout, negative means not to wait.
+	// LockTimeout is how long one call (Open, Commit, View, Recover, ...) waits for others in all: for the store's lock, for
+	// readers or writers of the view, and for other commits of this process. What the call does besides does not count. 0
+	// means DefaultLockTimeout, negative means not to wait.
 	LockTimeout time.Duration
 	// AllowUnsafeFS permits file systems that do not promise what the guarantee needs (network and FUSE file systems).
 	AllowUnsafeFS bool

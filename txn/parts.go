@@ -3,6 +3,8 @@ package txn
 import (
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/cockroachdb/errors"
 
@@ -22,7 +24,7 @@ var parts = []struct {
 	{recovery.StageFolder, fsys.Folder},
 	{recovery.TrashFolder, fsys.Folder},
 	{recovery.DisplacedFolder, fsys.Folder},
-	{historyFolder, fsys.Folder},
+	{recovery.HistoryFolder, fsys.Folder},
 }
 
 // checkParts refuses a state folder in which somebody has put something else in the place of a part. What is missing is
@@ -35,6 +37,28 @@ func checkParts(state *fsys.Dir) error {
 		}
 		if i.Exists() && i.Kind != p.kind {
 			return wrongKind(p.name, i.Kind, p.kind)
+		}
+	}
+	return nil
+}
+
+// checkOurs refuses a folder that is no store and holds something that this package never makes: it is somebody's own.
+func checkOurs(state *fsys.Dir) error {
+	if i, err := state.Stat(formatFile); err != nil || i.Exists() {
+		return recovery.PathError("stat", statePath(formatFile), err)
+	}
+	names, err := state.Names()
+	if err != nil {
+		return recovery.PathError("read", journal.StateFolder, err)
+	}
+	for _, name := range names {
+		known := strings.TrimSuffix(name, ".new")
+		ours := slices.Contains([]string{formatFile, journalFile, holderFile, ignoreFile, recovery.BallastFile}, known)
+		for _, p := range parts {
+			ours = ours || p.name == known
+		}
+		if !ours {
+			return errors.Newf("%s holds %s, which txcommit has not made; move it away", journal.StateFolder, name)
 		}
 	}
 	return nil

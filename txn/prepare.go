@@ -28,6 +28,7 @@ type preparer struct {
 	holder  string          // the newest placeholder file, relative to the stage folder
 	holds   fsys.Info
 	removed map[*want]int // files below a folder that goes
+	kept    int64         // bytes that are replaced or removed
 }
 
 func newPreparer(sc *scan, st *stage) (*preparer, error) {
@@ -68,9 +69,7 @@ func (p *preparer) record(steps []*step) (*journal.Record, error) {
 	if err := p.linkInside(); err != nil {
 		return nil, err
 	}
-	if err := p.walkNew(steps); err != nil {
-		return nil, err
-	}
+	p.walkNew(steps)
 	return p.rec, p.finishFolders()
 }
 
@@ -79,6 +78,9 @@ func (p *preparer) add(st *step) error {
 		return err
 	}
 	js := journal.Step{Kind: st.kind, Name: st.name, Old: recovery.Describe(st.old)}
+	if st.old.Kind == fsys.File && (st.kind == journal.Install || st.kind == journal.Remove && !st.vacated) {
+		p.kept += st.old.Size
+	}
 	var err error
 	if js.Parent, err = p.parent(st.folder); err != nil {
 		return err
@@ -163,9 +165,7 @@ func (p *preparer) install(st *step, js *journal.Step) (err error) {
 		js.Flags |= journal.Linked
 	}
 	js.New, js.Num = journal.Inode(s.info.ID), s.num
-	if js.Flags&journal.Linked == 0 {
-		js.Walk = recovery.Seal(s.info) // of a folder: see walkNew
-	}
+	js.Walk = recovery.Seal(s.info) // of a folder: see walkNew
 	if js.Sub, err = p.sub(s.sub); err != nil {
 		return err
 	}
@@ -268,6 +268,17 @@ func (p *preparer) placeholder(at string) (journal.Inode, error) {
 }
 
 func (p *preparer) move(st *step, js *journal.Step) (err error) {
+	d, err := p.res.handle(st.from.folder)
+	if err != nil {
+		return err
+	}
+	store, err := storeBelow(d, st.from.name)
+	if err == nil && store != "" {
+		err = &Error{Op: st.op, Path: p.tx.ops[st.op].From, Err: holdsStore(store)}
+	}
+	if err != nil {
+		return err
+	}
 	js.Name, js.Old = st.from.name, recovery.Describe(st.from.info)
 	if js.Parent, err = p.parent(st.from.folder); err != nil {
 		return err

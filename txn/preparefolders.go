@@ -1,11 +1,14 @@
 package txn
 
 import (
+	"io/fs"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
 )
@@ -25,13 +28,46 @@ func (p *preparer) walkOld(st *step, js *journal.Step) error {
 	case st.empty && !w.Empty:
 		return syscall.ENOTEMPTY
 	case w.Store != "":
-		return errors.Newf("holds another store (%s)", w.Store)
+		return holdsStore(w.Store)
 	case w.Immutable != "":
 		return errors.Wrapf(syscall.EPERM, "%s below it is immutable or append-only", w.Immutable)
 	}
 	js.Old.Walk = w.Digest
 	p.removed[st.want] = w.Files
+	p.kept += w.Bytes
 	return nil
+}
+
+func holdsStore(at string) error { return errors.Newf("holds another store (%s)", at) }
+
+// storeBelow finds the state folder of another store in the folder name and returns its path in there. What is mounted
+// below, or may not be read, is not looked into: it only changes the way to it.
+func storeBelow(d *fsys.Dir, name string) (string, error) {
+	sub, err := d.Sub(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer sub.Close()
+	names, err := sub.Names()
+	if err != nil {
+		return "", err
+	}
+	for _, n := range names {
+		i, err := sub.Stat(n)
+		if err != nil || i.Kind == fsys.Folder && n == journal.StateFolder {
+			return n, err
+		}
+		if i.Kind != fsys.Folder || i.MountRoot {
+			continue
+		}
+		if at, err := storeBelow(sub, n); at != "" || err != nil {
+			return n + "/" + at, err
+		}
+	}
+	return "", nil
 }
 
 // linkInside puts renamed files into the new folders that they come with.
@@ -62,19 +98,20 @@ func (p *preparer) finishFolders() error {
 	return nil
 }
 
-// walkNew records what is below the new folders.
-func (p *preparer) walkNew(steps []*step) error {
-	for i, st := range steps {
-		if st.kind != journal.Install || st.want.kind != wantFolder {
-			continue
+// walkNew records what is below the new folders, as it was staged.
+func (p *preparer) walkNew(steps []*step) {
+	below := map[*want]uint64{}
+	for _, w := range p.sorted() {
+		s := p.stage.staged[w.path()]
+		if w.inside != nil && s != nil { // a folder that is moved there comes by a step of its own
+			below[w.inside] += recovery.EntryDigest(strings.TrimPrefix(w.path(), w.inside.path()+"/"), s.info)
 		}
-		w, err := recovery.WalkFolder(p.stage.dir, p.stage.staged[st.path()].at)
-		if err != nil {
-			return stageFailed(st.want, err)
-		}
-		p.rec.Steps[i].Walk = w.Digest
 	}
-	return nil
+	for i, st := range steps {
+		if st.kind == journal.Install && st.want.kind == wantFolder {
+			p.rec.Steps[i].Walk = below[st.want]
+		}
+	}
 }
 
 // probeExchange finds out whether two names can be exchanged here, by exchanging two names of ours.

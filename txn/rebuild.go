@@ -23,7 +23,8 @@ func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
 		if err := checkParts(state); err != nil {
 			return err // the journal is not at fault: it may hold a transaction that has to be ended
 		}
-		ses, err := openSession(ctx, s.root, state, newWaiter(s.opts.lockTimeout()), false)
+		wait := newWaiter(s.opts.lockTimeout())
+		ses, err := openSession(ctx, s.root, state, wait, false)
 		switch {
 		case err == nil:
 			defer ses.close()
@@ -39,18 +40,19 @@ func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
 		case !errors.Is(err, ErrJournal):
 			return err
 		}
-		return s.rebuild(ctx, state, rep)
+		return s.rebuild(ctx, state, wait, rep)
 	})
 	return rep, err
 }
 
-func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error {
-	lock, err := lockForRebuild(ctx, state, newWaiter(s.opts.lockTimeout()))
+func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, w *waiter, rep *Report) error {
+	lock, err := lockForRebuild(ctx, state, w)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
+	defer clearHolder(writeHolder(state))
+	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, recovery.HistoryFolder} {
 		if err := mkdir(state, name); err != nil {
 			return recovery.PathError("mkdir", statePath(name), err)
 		}
@@ -68,6 +70,15 @@ func (s *Store) rebuild(ctx context.Context, state *fsys.Dir, rep *Report) error
 		return err
 	}
 	rep.Unended = len(rep.Displaced) > 0
+	if env.History, err = state.Sub(recovery.HistoryFolder); err != nil {
+		return recovery.PathError("open", statePath(recovery.HistoryFolder), err)
+	}
+	defer env.History.Close()
+	kept, err := env.KeepHistory()
+	rep.Displaced = append(rep.Displaced, kept...)
+	if err != nil {
+		return err
+	}
 	if err := renew(&env, rep); err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package txn
 
 import (
 	"io/fs"
-	"slices"
-	"strings"
 
 	"github.com/cockroachdb/errors"
 
@@ -25,13 +23,14 @@ func (s *scan) checkAll() error {
 	return nil
 }
 
-// checkContents checks the digest and format of what need not be staged, because it is in place.
-func (s *scan) checkContents() error {
+// checkContents checks the digest, format and schema of what need not be staged, because it is in place; with staged, also
+// of what is going to be.
+func (s *scan) checkContents(staged bool) error {
 	for _, w := range s.byPath {
-		if w.content == nil || w.kind != wantSame && w.kind != wantMode {
+		if w.content == nil || !staged && w.kind != wantSame && w.kind != wantMode {
 			continue
 		}
-		if err := s.tx.ops[w.op].checkContent(w.content); err != nil {
+		if err := s.tx.checkContent(w.op, w.content); err != nil {
 			return &Error{Op: w.op, Path: w.said, Err: err}
 		}
 	}
@@ -40,9 +39,13 @@ func (s *scan) checkContents() error {
 
 // count fills in the counts of a result. removed are the files below folders that go.
 func (c *commit) count(s *scan, removed map[*want]int) {
-	c.res.Created, c.res.Changed, c.res.Removed, c.res.Unchanged = 0, 0, 0, 0
+	c.res.Created, c.res.Changed, c.res.Removed, c.res.Unchanged, c.res.Folders = 0, 0, 0, 0, 0
 	for _, w := range s.byPath {
-		switch symbol(w) {
+		sym := symbol(w)
+		if sym != 0 && sym != '=' && !w.counted() {
+			c.res.Folders++
+		}
+		switch sym {
 		case '+':
 			c.res.Created += one(w)
 		case '~', 'm', '>':
@@ -79,49 +82,10 @@ func symbol(w *want) byte {
 		return '-'
 	case wantFile, wantLink, wantFolder:
 	}
-	if w.info.Exists() && !w.movedAway {
+	if w.info.Exists() && !w.vacated {
 		return '~'
 	}
-	return '+'
-}
-
-// plan tells what the scan has found.
-func (s *scan) plan() *Plan {
-	c := &commit{res: &Result{}}
-	c.count(s, nil)
-	p := &Plan{Created: c.res.Created, Changed: c.res.Changed, Removed: c.res.Removed, Unchanged: c.res.Unchanged}
-	for _, w := range s.byPath {
-		sym := symbol(w)
-		if sym == 0 {
-			continue
-		}
-		ch := Change{Symbol: sym, Path: w.path(), Op: w.op}
-		if sym == '>' {
-			ch.From = w.from.path()
-		}
-		if w.kind == wantFile {
-			p.Bytes += w.content.size()
-		}
-		if w.endsFolder() {
-			p.Removed += s.filesBelow(w)
-		}
-		p.Changes = append(p.Changes, ch)
-	}
-	slices.SortFunc(p.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
-	return p
-}
-
-// filesBelow counts the files in a folder that is to go; what cannot be looked at is not counted.
-func (s *scan) filesBelow(w *want) int {
-	d, err := s.res.handle(w.folder)
-	if err != nil {
-		return 0
-	}
-	walk, err := recovery.WalkFolder(d, w.name)
-	if err != nil {
-		return 0
-	}
-	return walk.Files
+	return '+' // what was there is told by its new name
 }
 
 // blame finds the op whose path an error names.

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"io/fs"
 	"time"
 
 	"github.com/txcommit/txcommit/recovery"
@@ -21,8 +22,13 @@ type Result struct {
 	RolledBack bool
 	// Created, Changed, Removed and Unchanged count files and links.
 	Created, Changed, Removed, Unchanged int
+	// Folders counts the folders that were made, removed, renamed or given another mode; of those in a folder that goes
+	// or comes as a whole only those that an op names, or implies.
+	Folders int
 	// Bytes is the size of the new content.
 	Bytes int64
+	// Kept is the size of what history keeps of what the transaction replaced; see Options.History.
+	Kept int64
 	// Duration is the time from the call of Commit to its return.
 	Duration time.Duration
 	// Recovered lists the unfinished transactions of others that this commit had to end first.
@@ -39,20 +45,40 @@ type Change struct {
 	Symbol byte
 	// Path is the path of the change, relative to the root and with links resolved.
 	Path string
-	// From is the old path of what is renamed.
+	// From is the old path of what is renamed. A folder that is renamed has one line, with all that is in it.
 	From string
 	// Op is the index of the op that asks for it.
 	Op int
+	// Before and After say what is at Path now, and what will be.
+	Before, After Entry
+}
+
+// Entry describes what is at a path. The zero Entry: nothing is.
+type Entry struct {
+	// Mode is the kind and the permissions. With Umask set they are those before the umask: of what does not exist yet,
+	// and is given no mode.
+	Mode  fs.FileMode
+	Umask bool
+	// Exists says that something is there.
+	Exists bool
+	// Size is the length of a file in bytes.
+	Size int64
+	// Target is where a link leads; only known of a link that an op makes.
+	Target string
 }
 
 // Plan tells what a commit would do.
 type Plan struct {
-	// Changes are ordered by path.
+	// Changes are ordered by path: one for each path that differs after the commit, and for each that an op names.
 	Changes []Change
-	// Created, Changed, Removed and Unchanged count files and links as in Result.
-	Created, Changed, Removed, Unchanged int
+	// Created, Changed, Removed and Unchanged count files and links, and Folders counts folders, as in Result.
+	Created, Changed, Removed, Unchanged, Folders int
 	// Bytes is the size of the new content.
 	Bytes int64
+	// Repeated is true when the id given with SetID was committed before with the same ops, by the transaction ID. Then
+	// nothing would be done, and the rest of the plan is empty.
+	Repeated bool
+	ID       string
 
 	effective bool
 }
@@ -72,6 +98,9 @@ type State struct {
 	Leftovers int
 	// Displaced lists what recovery has put aside, as paths relative to the root.
 	Displaced []string
+	// Undoable counts the transactions in the history, and KeptBytes is the size of what they keep; see Options.History.
+	Undoable  int
+	KeptBytes int64
 	// Store is the store's id; empty when there is no store yet.
 	Store string
 }

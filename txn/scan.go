@@ -94,6 +94,9 @@ func (s *scan) all(ctx context.Context) error {
 	if err := s.compareAll(ctx); err != nil {
 		return err
 	}
+	if err := s.checkHardLinks(); err != nil {
+		return err
+	}
 	return s.checkClashes()
 }
 
@@ -122,6 +125,9 @@ func pathError(op, path string, err error) error {
 }
 
 func (s *scan) op(i int, o *op) error {
+	if o.back != nil {
+		return s.restore(i, o)
+	}
 	switch o.Kind {
 	case manifest.Write:
 		return s.write(i, o)

@@ -121,7 +121,7 @@ func (s *scan) rename(i int, o *op) error {
 	if err := s.put(&want{place: from, kind: wantGone, op: i, said: o.From, vacated: true}); err != nil {
 		return err
 	}
-	return s.put(&want{place: to, kind: kind, op: i, said: o.To, from: from, replace: o.Replace})
+	return s.put(&want{place: to, kind: kind, op: i, said: o.To, from: &from, replace: o.Replace})
 }
 
 func (s *scan) mkdir(i int, o *op) error {
@@ -191,6 +191,11 @@ func (s *scan) chmod(i int, o *op) error {
 func (s *scan) putMode(i int, said string, at place, mode manifest.Mode) error {
 	w := &want{place: at, kind: wantSame, op: i, said: said, mode: mode}
 	if bits, ok := mode.Bits(); ok && bits != at.info.Mode {
+		if at.info.Kind == fsys.Folder {
+			if _, err := s.res.enter(s.res.sub(at.folder, at.name, at.info)); err != nil {
+				return err
+			}
+		}
 		w.kind = wantMode
 	}
 	return s.put(w)

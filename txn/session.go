@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -18,21 +19,24 @@ type session struct {
 	gate   *gate
 	wait   *waiter
 	lock   *os.File
-	viewed bool // the view lock is held
+	holder *os.File // the note about who holds it
+	viewed bool     // the view lock is held
 	rooted *os.File
 	made   bool // this session has made the store
-	shut   bool
+	// readOnly says that the mount is: the locks are held all the same, but nothing can be changed.
+	readOnly bool
+	shut     bool
 }
 
 // openSession locks the store whose state folder is given and opens its journal. With create, what is missing of a new
 // store is made.
 func openSession(ctx context.Context, root, state *fsys.Dir, w *waiter, create bool) (*session, error) {
-	lock, err := lockStore(ctx, state, w)
+	lock, readOnly, err := lockStore(ctx, state, w)
 	if err != nil {
 		return nil, explained(state, err)
 	}
-	s := &session{env: recovery.Env{Root: root, State: state}, lock: lock, wait: w}
-	writeHolder(state)
+	s := &session{env: recovery.Env{Root: root, State: state}, lock: lock, wait: w, readOnly: readOnly}
+	s.holder = writeHolder(state)
 	if err := s.open(create); err != nil {
 		s.close()
 		return nil, explained(state, err)
@@ -85,6 +89,7 @@ func (s *session) openParts() (err error) {
 		{recovery.StageFolder, &s.env.Stage},
 		{recovery.TrashFolder, &s.env.Trash},
 		{recovery.DisplacedFolder, &s.env.Displaced},
+		{recovery.HistoryFolder, &s.env.History},
 	} {
 		if *part.dir, err = s.openPart(part.name); err != nil {
 			return err
@@ -95,6 +100,14 @@ func (s *session) openParts() (err error) {
 	}
 	s.env.View = s.gate.view
 	return s.openJournal()
+}
+
+// emptyTrash deletes what is in trash/, where that is possible.
+func (s *session) emptyTrash() error {
+	if s.readOnly {
+		return nil
+	}
+	return s.env.EmptyTrash()
 }
 
 // openPart opens a folder of the state folder. One that somebody has deleted is made again, but for the stage folder:
@@ -123,7 +136,7 @@ func (s *session) unmake() {
 	for _, name := range []string{holderFile, viewFile, turnstileFile, ignoreFile, journalFile, journalFile + ".new", formatFile + ".new", ignoreFile + ".new"} {
 		_ = s.env.State.Unlink(name)
 	}
-	for _, name := range []string{recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
+	for _, name := range []string{recovery.TrashFolder, recovery.DisplacedFolder, recovery.HistoryFolder} {
 		_ = s.env.State.Rmdir(name)
 	}
 	_ = s.env.State.Unlink(lockFile) // from now on others can lock a new one: what they make must not be taken away
@@ -156,14 +169,23 @@ func stillThere(root, state *fsys.Dir) error {
 var errStateGone = errors.Wrapf(fs.ErrNotExist, "%s was deleted or replaced by another program", journal.StateFolder)
 
 func (s *session) openJournal() (err error) {
-	s.env.DB, err = openJournal(s.env.State, journal.Open)
+	open := journal.Open
+	if s.readOnly {
+		open = journal.OpenReadOnly
+	}
+	s.env.DB, err = openJournal(s.env.State, open)
 	return err
 }
 
-// recover ends what was left unfinished. It takes the view lock if a record has to be resumed, and keeps it.
+// recover ends what was left unfinished. It takes the view lock if a record has to be resumed, and keeps it. On a
+// read-only mount it makes sure that nothing is unfinished; leftovers stay for somebody who can write.
 func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 	p, err := s.env.Look()
-	if err != nil {
+	if err == nil && s.readOnly && p.Unfinished() {
+		err = recovery.Incomplete(errors.Wrapf(syscall.EROFS, "transaction %s has to be recovered, for which the "+
+			"file system must be mounted for writing", p.Outcomes()[0].ID))
+	}
+	if err != nil || s.readOnly {
 		return recovery.Report{}, err
 	}
 	if p.Unfinished() {
@@ -220,13 +242,21 @@ func (s *session) unlock() {
 	if s.rooted != nil {
 		_ = s.rooted.Close()
 	}
+	clearHolder(s.holder)
 	_ = s.lock.Close()
+}
+
+// takeTrash hands over the handle of trash/, which the caller closes.
+func (s *session) takeTrash() *fsys.Dir {
+	d := s.env.Trash
+	s.env.Trash = nil
+	return d
 }
 
 // close unlocks and releases the folders. The root and the state folder are the caller's.
 func (s *session) close() {
 	s.unlock()
-	for _, d := range []*fsys.Dir{s.env.Stage, s.env.Trash, s.env.Displaced} {
+	for _, d := range []*fsys.Dir{s.env.Stage, s.env.Trash, s.env.Displaced, s.env.History} {
 		if d != nil {
 			_ = d.Close()
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
@@ -30,6 +31,8 @@ type stage struct {
 	// staged is what is there, by the canonical path that it is meant for.
 	staged map[string]*staged
 	bytes  atomic.Int64
+	// steps is the file with the lists of a large record; nil if there is none.
+	steps  *os.File
 	handed bool // there is a record of it: it is recovery's
 }
 
@@ -115,6 +118,23 @@ func tryOwner(stages *fsys.Dir, id string) (*os.File, error) {
 	return f, nil
 }
 
+// keepSteps puts into the stage folder what is too large for the journal. Barrier 1 makes it durable.
+func (s *stage) keepSteps(rec *journal.Record) error {
+	b, err := rec.Detach()
+	if err != nil || b == nil {
+		return err
+	}
+	if s.steps, err = s.dir.Create(recovery.StepsFile, 0o600); err != nil {
+		return err
+	}
+	if _, err := s.steps.Write(b); err != nil {
+		return withoutName(s.steps, err)
+	}
+	s.bytes.Add(int64(len(b)))
+	fsys.StartWrite(s.steps)
+	return nil
+}
+
 // discard removes the stage folder of a transaction that has no record.
 func (s *stage) discard() error {
 	if err := s.stages.RemoveAll(s.id); err != nil {
@@ -133,8 +153,10 @@ func (s *stage) close() {
 			_ = d.Close()
 		}
 	}
-	if s.owner != nil {
-		_ = s.owner.Close()
+	for _, f := range []*os.File{s.owner, s.steps} {
+		if f != nil {
+			_ = f.Close()
+		}
 	}
 }
 

@@ -115,13 +115,17 @@ func (s *stage) finish(w *want, st *staged) (err error) {
 }
 
 // kickLimit is up to how many files a write-back is started when each file is closed; above, the one syncfs of barrier
-// 1 does better alone (measured on ext4).
-const kickLimit = 100
+// 1 does better alone, but for files of kickSize and more, which are written back while the next ones are staged
+// (measured on ext4).
+const (
+	kickLimit = 100
+	kickSize  = 64 << 10
+)
 
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
 	defer awaitForks()
 	return parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
-		if err := s.file(sc, files[i], len(files) <= kickLimit); err != nil {
+		if err := s.file(sc, files[i], len(files) <= kickLimit || files[i].content.size() >= kickSize); err != nil {
 			return stageFailed(files[i], err)
 		}
 		return nil
@@ -137,7 +141,7 @@ func awaitForks() {
 }
 
 func (s *stage) file(sc *scan, w *want, kick bool) error {
-	if err := sc.tx.ops[w.op].checkContent(w.content); err != nil {
+	if err := sc.tx.checkContent(w.op, w.content); err != nil {
 		return err
 	}
 	st, err := s.place(w)
@@ -152,14 +156,20 @@ func (s *stage) file(sc *scan, w *want, kick bool) error {
 		return err
 	}
 	defer f.Close()
-	if err := s.dress(sc, w, f, st.at); err != nil {
+	if st.info, err = fsys.StatFile(f); err != nil {
+		return err
+	}
+	dressed, err := s.dress(sc, w, f, st)
+	if err != nil {
 		return err
 	}
 	if kick {
 		fsys.StartWrite(f)
 	}
-	if st.info, err = fsys.StatFile(f); err != nil {
-		return err
+	if dressed {
+		if st.info, err = fsys.StatFile(f); err != nil {
+			return err
+		}
 	}
 	s.bytes.Add(st.info.Size)
 	s.keep(w, st)
@@ -171,7 +181,11 @@ func (s *stage) fill(w *want, at string) (*os.File, error) {
 	if st := w.content.streamed; st != nil && st.at != "" {
 		return st.moveTo(s, at)
 	}
-	f, err := s.dir.Create(at, w.perm&0o777)
+	perm := w.perm
+	if bits, ok := w.mode.Bits(); ok {
+		perm = bits // with a usual umask nothing is left to be done
+	}
+	f, err := s.dir.Create(at, perm&0o777)
 	if err != nil {
 		return nil, err
 	}
@@ -222,51 +236,49 @@ func withoutName(f *os.File, err error) error {
 	return err
 }
 
-// dress gives a staged file the owner, attributes, mode and time that it will have in the tree.
-func (s *stage) dress(sc *scan, w *want, f *os.File, at string) error {
+// dress gives a staged file, which st describes, the owner, attributes, mode and time that it will have in the tree, and
+// says whether it was without one of them.
+func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, err error) {
 	if w.replacesFile() {
-		if err := keepAttributes(sc.root, w, f); err != nil {
-			return err
-		}
+		changed, err = keepAttributes(sc, w, f, st.info)
 	} else if w.heritage != nil {
-		if err := fsys.Inherit(f, *w.heritage, w.perm, false); err != nil {
-			return err
-		}
+		changed = w.heritage.SetGID || w.heritage.DefaultACL != nil
+		err = fsys.Inherit(f, *w.heritage, w.perm, false)
 	}
-	if bits, ok := w.mode.Bits(); ok && !(w.replacesFile() && bits == w.info.Mode) {
+	if err != nil {
+		return changed, err
+	}
+	if bits, ok := w.mode.Bits(); ok && (changed || bits != st.info.Mode) && !(w.replacesFile() && bits == w.info.Mode) {
+		changed = true
 		if err := fsys.ChmodFile(f, bits); err != nil {
-			return err
+			return changed, err
 		}
 	}
 	if w.mtime != 0 {
-		return s.dir.SetMtime(at, w.mtime)
+		return true, s.dir.SetMtime(st.at, w.mtime)
 	}
-	return nil
+	return changed, nil
 }
 
-// keepAttributes gives a staged file what the file that it replaces has: owner, extended attributes and ACL, and, last
-// because a change of owner takes setuid away, the mode.
-func keepAttributes(root *fsys.Dir, w *want, f *os.File) error {
-	i, err := fsys.StatFile(f)
+// keepAttributes gives a staged file, which is i, what the file that it replaces has: owner, extended attributes and
+// ACL, and, last because a change of owner takes setuid away, the mode. It says whether it had to.
+func keepAttributes(sc *scan, w *want, f *os.File, i fsys.Info) (changed bool, err error) {
+	attrs, err := sc.attributes(w)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if i.Mode == w.info.Mode && i.UID == w.info.UID && i.GID == w.info.GID && len(attrs) == 0 {
+		return false, nil
 	}
 	if i.UID != w.info.UID || i.GID != w.info.GID {
 		if err := fsys.ChownFile(f, w.info.UID, w.info.GID); err != nil {
-			return errors.Wrapf(err, "its owner %d:%d cannot be kept", w.info.UID, w.info.GID)
+			return true, errors.Wrapf(err, "its owner %d:%d cannot be kept", w.info.UID, w.info.GID)
 		}
-	}
-	attrs, err := root.Xattrs(w.path())
-	if err != nil {
-		return err
 	}
 	for _, x := range attrs {
 		if err := fsys.SetXattr(f, x); err != nil {
-			return errors.Wrapf(err, "its attribute %s cannot be kept", x.Name)
+			return true, errors.Wrapf(err, "its attribute %s cannot be kept", x.Name)
 		}
 	}
-	if i.Mode == w.info.Mode && i.UID == w.info.UID && i.GID == w.info.GID && len(attrs) == 0 {
-		return nil
-	}
-	return fsys.ChmodFile(f, w.info.Mode)
+	return true, fsys.ChmodFile(f, w.info.Mode)
 }

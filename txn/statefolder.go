@@ -23,7 +23,6 @@ const (
 	viewFile      = "view.lock"
 	turnstileFile = "turnstile"
 	holderFile    = "holder"
-	historyFolder = "history"
 	ignoreFile    = ".gitignore"
 )
 
@@ -73,6 +72,12 @@ func checkState(i fsys.Info) error {
 
 // makeState makes as much of the state folder as staging needs. The rest is made under the lock.
 func makeState(root *fsys.Dir) (*fsys.Dir, error) {
+	if i, err := root.Self(); err == nil && i.Immutable {
+		// In an append-only one the state folder could be made, but not taken away again.
+		if at, err := root.Stat(journal.StateFolder); err == nil && !at.Exists() {
+			return nil, errors.Wrap(syscall.EPERM, "the root is immutable or append-only")
+		}
+	}
 	err := root.Mkdir(journal.StateFolder, 0o700)
 	made := err == nil
 	if err != nil && !errors.Is(err, fs.ErrExist) {
@@ -87,6 +92,9 @@ func makeState(root *fsys.Dir) (*fsys.Dir, error) {
 	}
 	if made {
 		err = d.Private()
+	} else if err := checkOurs(d); err != nil {
+		_ = d.Close()
+		return nil, err
 	}
 	if err == nil {
 		err = mkdir(d, recovery.StageFolder)
@@ -151,7 +159,7 @@ func statePath(name string) string { return journal.StateFolder + "/" + name }
 // completeState makes what is missing of a new store, under the lock. The format file comes last, by a rename; all
 // names are made durable by barrier 1 of the first transaction.
 func completeState(state *fsys.Dir) error {
-	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, historyFolder} {
+	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, recovery.HistoryFolder} {
 		if err := mkdir(state, name); err != nil {
 			return recovery.PathError("mkdir", statePath(name), err)
 		}

@@ -31,6 +31,8 @@ type Store struct {
 	open      map[*Tx]bool
 	recovered []Recovery
 	viewers   map[string]int // open views by goroutine
+	emptied   chan struct{}  // closed when trash/ was emptied after the last commit; nil before the first
+	cleanup   error          // of emptying it
 }
 
 // Open opens the store of a root, an existing directory. If a crash has left a transaction unfinished, Open ends it
@@ -93,10 +95,11 @@ func (s *Store) refusePending(ctx context.Context) error {
 // recover ends what a crash has left, if there is a store.
 func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 	var rep recovery.Report
-	if _, err := s.sweepUnmade(ctx); err != nil {
+	w := newWaiter(s.opts.lockTimeout())
+	if _, err := s.sweepUnmade(ctx, w); err != nil {
 		return rep, err
 	}
-	err := s.locked(ctx, func(ses *session) (err error) {
+	err := s.locked(ctx, w, func(ses *session) (err error) {
 		rep, err = ses.recover(ctx)
 		return err
 	})
@@ -107,7 +110,7 @@ func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 }
 
 // locked runs f in a session of an existing store; without one it does nothing.
-func (s *Store) locked(ctx context.Context, f func(*session) error) error {
+func (s *Store) locked(ctx context.Context, w *waiter, f func(*session) error) error {
 	state, err := openState(s.root)
 	if err != nil || state == nil {
 		return err
@@ -116,7 +119,6 @@ func (s *Store) locked(ctx context.Context, f func(*session) error) error {
 	if _, ok, err := isStore(state); err != nil || !ok {
 		return err
 	}
-	w := newWaiter(s.opts.lockTimeout())
 	if err := s.enter(ctx, w); err != nil {
 		return err
 	}
@@ -136,7 +138,8 @@ func (s *Store) enter(ctx context.Context, w *waiter) error {
 		return nil
 	default:
 	}
-	t := time.NewTimer(time.Until(w.deadline))
+	defer w.waited(time.Now())
+	t := time.NewTimer(w.left)
 	defer t.Stop()
 	select {
 	case s.queue <- struct{}{}:
@@ -153,8 +156,10 @@ func (s *Store) leave() { <-s.queue }
 // Recovered lists the transactions that Open found unfinished, and what became of them.
 func (s *Store) Recovered() []Recovery { return s.recovered }
 
-// Close rolls back the transactions that are still open and releases the store. It waits for nothing else: a commit or
-// a view that is running ends as it would have, and what it needs is released then.
+// Close rolls back the transactions that are still open and releases the store. It waits until what finished commits
+// have swapped out is deleted, and returns the error of that; the changes are in place even so, and the next commit
+// cleans up. It waits for nothing else: a commit or a view that is running ends as it would have, and what it needs is
+// released then.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -171,7 +176,8 @@ func (s *Store) Close() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, s.drop())...)
+	errs = append(errs, s.trashEmptied(), s.drop())
+	return errors.Join(errs...)
 }
 
 // hold keeps the handles of the store open, also when it is closed meanwhile, until drop. The caller has s.mu.

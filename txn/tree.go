@@ -144,7 +144,7 @@ func (t *treeScan) entry(n *node, at place) error {
 	}
 	w.kind = wantFile
 	w.mode, w.perm = manifest.ModeOf(n.info.Mode), 0o666
-	w.content = &content{dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move}
+	w.content = &content{dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact}
 	if t.o.Times {
 		w.mtime = n.info.Mtime
 	}

@@ -50,6 +50,8 @@ type op struct {
 	content *stream // of Tx.Create
 	dir     string  // what Source is relative to
 	listing *listing
+	back    *back // of an undo
+	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
 }
 
 // Tx is a set of ops on the tree as it is before the transaction. Nothing is visible before Commit. A Tx may be used
@@ -65,6 +67,10 @@ type Tx struct {
 	key     string
 	message string
 	streams []*stream
+	schemas schemas
+	undoes  string // the kept transaction that this one takes back, and its key
+	forgets string
+	kept    *fsys.Dir // the folder of that transaction
 
 	// compared are the files whose content was compared with what the transaction wants there.
 	compared map[string]compared
@@ -136,6 +142,9 @@ func (tx *Tx) Apply(m *manifest.Manifest, dir string) error {
 			return err
 		}
 	}
+	tx.mu.Lock()
+	tx.ops = slices.Grow(tx.ops, len(m.Ops))
+	tx.mu.Unlock()
 	for i := range m.Ops {
 		if err := tx.add(op{Op: m.Ops[i], dir: dir}, nil); err != nil {
 			return err
@@ -245,9 +254,6 @@ func (o *op) clean(conds []Cond) error {
 			o.perm = 0o777
 		}
 	}
-	if o.Schema != "" { // better no commit than one that was not validated
-		return &unsupported{`"schema" is not supported by this version`}
-	}
 	if o.Kind == manifest.Tree {
 		return o.checkGlobs()
 	}
@@ -264,10 +270,15 @@ func (o *op) ends() []string {
 
 // source returns the operating system path of the op's source.
 func (o *op) source() string {
-	if filepath.IsAbs(o.Source) {
-		return o.Source
+	return o.beside(o.Source)
+}
+
+// beside returns the operating system path of a file that the op names.
+func (o *op) beside(name string) string {
+	if filepath.IsAbs(name) {
+		return name
 	}
-	return filepath.Join(o.dir, o.Source)
+	return filepath.Join(o.dir, name)
 }
 
 // Rollback ends the transaction without a change. After Commit it is a no-op that returns ErrTxDone.

@@ -71,6 +71,7 @@ func (tx *Tx) release() error {
 		}
 		tx.stage.close()
 	}
+	closeDir(tx.kept)
 	if tx.state != nil {
 		if tx.stage != nil {
 			unmakeState(tx.store.root, tx.state)
@@ -134,12 +135,19 @@ func (s *stream) digest(h *xxh3.Hasher) error {
 
 // planOnly is Plan under the transaction's lock.
 func (tx *Tx) planOnly(ctx context.Context) (*Plan, error) {
+	id, done, err := tx.committedBefore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if done {
+		return &Plan{ID: id, Repeated: true}, nil
+	}
 	sc, err := newScan(ctx, tx, tx.store.root)
 	if err != nil {
 		return nil, err
 	}
 	defer sc.close()
-	if err := errors.Join(sc.checkAll(), sc.checkContents()); err != nil {
+	if err := errors.Join(sc.checkAll(), sc.checkContents(true)); err != nil {
 		return nil, err
 	}
 	steps, err := sc.steps()

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"io/fs"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -14,13 +15,16 @@ import (
 // sweepUnmade deletes what dead processes have staged in a state folder that has not become a store: its first
 // transaction died before its commit point, and what was half made of the store. The state folder itself stays: others
 // may be making a store of it.
-func (s *Store) sweepUnmade(ctx context.Context) (swept int, err error) {
+func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (swept int, err error) {
 	state, err := openState(s.root)
 	if err != nil || state == nil {
 		return 0, err
 	}
 	defer closeDir(state)
 	if _, ok, err := isStore(state); err != nil || ok {
+		return 0, err
+	}
+	if err := checkOurs(state); err != nil {
 		return 0, err
 	}
 	env := recovery.Env{Root: s.root, State: state}
@@ -33,16 +37,21 @@ func (s *Store) sweepUnmade(ctx context.Context) (swept int, err error) {
 	case !halfMade(state):
 		return 0, nil
 	}
-	w := newWaiter(s.opts.lockTimeout())
 	if err := s.enter(ctx, w); err != nil {
 		return 0, err
 	}
 	defer s.leave()
-	lock, err := lockStore(ctx, state, w)
+	lock, readOnly, err := lockStore(ctx, state, w)
+	if readOnly && errors.Is(err, syscall.EROFS) {
+		return 0, nil // nothing that anybody waits for
+	}
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = lock.Close() }()
+	if readOnly {
+		return 0, nil
+	}
 	if _, ok, err := isStore(state); err != nil || ok {
 		return 0, err // it is one by now, and recovered as such
 	}

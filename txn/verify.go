@@ -8,15 +8,22 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checkContent checks new content against the digest and the format that its op asks for, before anything changes.
-func (o *op) checkContent(c *content) error {
+// checkContent checks the new content of an op against the digest, the format and the schema that the op asks for, before
+// anything changes.
+func (tx *Tx) checkContent(i int, c *content) error {
+	o := &tx.ops[i]
 	if o.SHA256 != nil {
 		if err := checkDigest(c, *o.SHA256); err != nil {
 			return err
 		}
 	}
-	if o.Format == "json" {
-		return checkJSON(c)
+	if o.Format == "json" || o.Schema != "" {
+		if err := checkJSON(c); err != nil {
+			return err
+		}
+	}
+	if o.Schema != "" {
+		return tx.schemas.conforms(c, o.beside(o.Schema))
 	}
 	return nil
 }

@@ -125,14 +125,15 @@ func (s *Store) viewRoot(ctx context.Context, w *waiter) (release func(), again 
 
 func (s *Store) viewStore(ctx context.Context, state *fsys.Dir, w *waiter) (release func(), err error) {
 	g, err := openGate(state)
+	if err == nil {
+		if err = g.take(ctx, state, w, false); err != nil {
+			g.close()
+		}
+	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return func() {}, s.refusePending(ctx)
 	}
 	if err != nil {
-		return nil, err
-	}
-	if err := g.take(ctx, state, w, false); err != nil {
-		g.close()
 		return nil, err
 	}
 	if recovery.Clean(state, g.view) {
@@ -157,8 +158,10 @@ func (s *Store) recoverAndView(ctx context.Context, state *fsys.Dir, w *waiter) 
 	if _, err := ses.recover(ctx); err != nil {
 		return nil, err
 	}
-	if err := ses.env.MarkClean(); err != nil {
-		return nil, recovery.PathErrno("write", statePath(viewFile), err)
+	if !ses.readOnly {
+		if err := ses.env.MarkClean(); err != nil {
+			return nil, recovery.PathErrno("write", statePath(viewFile), err)
+		}
 	}
 	ses.gate.close()
 	g, err := openGate(state)

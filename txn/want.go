@@ -33,7 +33,7 @@ type want struct {
 	mode    manifest.Mode // exact, if given
 	perm    uint32        // what open(2) or mkdir(2) would be asked for
 	mtime   int64         // of the content, if not 0
-	from    place         // wantLinked, wantMoved
+	from    *place        // wantLinked, wantMoved
 	empty   bool          // a folder that is removed must be empty
 	replace bool          // wantLinked over something
 	implied bool          // a missing parent of somebody's path

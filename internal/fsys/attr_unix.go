@@ -27,9 +27,25 @@ func (d *Dir) Xattrs(rel string) ([]Xattr, error) {
 	if err != nil {
 		return nil, ignoreUnsupported(err)
 	}
+	return values(names, func(name string) ([]byte, error) { return xattr.Get(path, name) })
+}
+
+// FileXattrs returns the extended attributes of an open file or folder.
+func FileXattrs(f *os.File) ([]Xattr, error) {
+	names, err := xattr.FList(f)
+	if err != nil {
+		return nil, ignoreUnsupported(err)
+	}
+	return values(names, func(name string) ([]byte, error) { return xattr.FGet(f, name) })
+}
+
+func values(names []string, get func(name string) ([]byte, error)) ([]Xattr, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
 	out := make([]Xattr, 0, len(names))
 	for _, n := range names {
-		v, err := xattr.Get(path, n)
+		v, err := get(n)
 		if errors.Is(err, xattr.ENOATTR) {
 			continue
 		}

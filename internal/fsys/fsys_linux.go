@@ -23,7 +23,12 @@ func statFd(fd int) (Info, error) { return statx(fd, "", unix.AT_EMPTY_PATH|stat
 
 func statx(fd int, name string, flags int) (Info, error) {
 	var st unix.Statx_t
-	if err := again(func() error { return unix.Statx(fd, name, flags, statMask, &st) }); err != nil {
+	err := again(func() error { return unix.Statx(fd, name, flags, statMask, &st) })
+	if err == nil && st.Mask&unix.STATX_BTIME == 0 {
+		// FUSE keeps no birth time until somebody asks the server for it: an inode's identity must not depend on who has.
+		err = again(func() error { return unix.Statx(fd, name, flags&^statxNoSync, statMask, &st) })
+	}
+	if err != nil {
 		return Info{}, err
 	}
 	id := ID{Ino: st.Ino, Born: nanoseconds(st.Btime)}

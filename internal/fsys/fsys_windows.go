@@ -113,6 +113,9 @@ func (*Dir) Writable() error { return ErrUnsupported }
 // Xattrs is missing here: ErrUnsupported.
 func (*Dir) Xattrs(string) ([]Xattr, error) { return nil, ErrUnsupported }
 
+// FileXattrs is missing here: ErrUnsupported.
+func FileXattrs(*os.File) ([]Xattr, error) { return nil, ErrUnsupported }
+
 // Heritage is missing here: ErrUnsupported.
 func (*Dir) Heritage(Info) (Heritage, error) { return Heritage{}, ErrUnsupported }
 

@@ -44,6 +44,8 @@ func (id ID) IsZero() bool { return id == ID{} }
 type Info struct {
 	ID        ID
 	Kind      Kind
+	Immutable bool   // immutable or append-only: cannot be renamed or replaced
+	MountRoot bool   // something is mounted here
 	Mode      uint32 // permission bits, setuid, setgid and sticky in the Unix octal layout
 	UID, GID  uint32
 	Nlink     uint32
@@ -52,8 +54,6 @@ type Info struct {
 	Ctime     int64  // nanoseconds since 1970
 	Dev       uint64 // not stable across mounts: never stored
 	Mount     uint64 // the mount it is reached by; 0 where unknown
-	Immutable bool   // immutable or append-only: cannot be renamed or replaced
-	MountRoot bool   // something is mounted here
 }
 
 // Exists says that something is there.
@@ -115,4 +115,11 @@ type Volume struct {
 	FsyncEach bool
 	// Unsafe is the reason why the guarantee does not hold here, or empty.
 	Unsafe string
+}
+
+// Space is what is free on a file system for this user.
+type Space struct {
+	Bytes   uint64
+	Inodes  uint64
+	Counted bool // Inodes means something: the file system has a fixed number of them
 }

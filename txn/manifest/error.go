@@ -45,10 +45,29 @@ func (e *Error) Unwrap() error { return e.cause }
 // ErrorAt returns err with the position and pointer of op i, for faults that
 // are found only later. The position is left out for ops that were not parsed
 // from text, and the pointer too if there is no op i.
-func (m *Manifest) ErrorAt(i int, err error) *Error {
-	e := &Error{Name: m.Name, Msg: err.Error(), cause: err}
-	if i >= 0 && i < len(m.Ops) {
-		e.Line, e.Col = int(m.Ops[i].Line), int(m.Ops[i].Col)
+func (m *Manifest) ErrorAt(i int, err error) *Error { return m.Positions().ErrorAt(i, err) }
+
+// Positions is what ErrorAt needs of a manifest. It is much smaller, and
+// enough when the ops are in a transaction.
+type Positions struct {
+	name string
+	ops  []struct{ line, col int32 }
+}
+
+// Positions returns the positions of the ops.
+func (m *Manifest) Positions() *Positions {
+	p := &Positions{name: m.Name, ops: make([]struct{ line, col int32 }, len(m.Ops))}
+	for i := range m.Ops {
+		p.ops[i].line, p.ops[i].col = m.Ops[i].Line, m.Ops[i].Col
+	}
+	return p
+}
+
+// ErrorAt returns the same as [Manifest.ErrorAt].
+func (p *Positions) ErrorAt(i int, err error) *Error {
+	e := &Error{Name: p.name, Msg: err.Error(), cause: err}
+	if i >= 0 && i < len(p.ops) {
+		e.Line, e.Col = int(p.ops[i].line), int(p.ops[i].col)
 		e.Pointer = opPointer(i)
 	}
 	return e

@@ -1,0 +1,89 @@
+package recovery
+
+import (
+	"slices"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+)
+
+// History is in two places: what a transaction replaced is in its folder in history/, which was its stage folder, and its
+// record stays in the journal. It takes both to undo it. So history is dropped by taking the folder away, which costs
+// nothing, and the record follows with the next put; a folder whose record is gone is deleted.
+
+// historyNames lists what is in history/. A store in which nothing was ever kept may have none.
+func (e *Env) historyNames() (map[string]bool, error) {
+	names := map[string]bool{}
+	if e.History == nil {
+		return names, nil
+	}
+	all, err := e.History.Names()
+	if err != nil {
+		return nil, PathError("read", historyPath, err)
+	}
+	for _, n := range all {
+		names[n] = true
+	}
+	return names, nil
+}
+
+const historyPath = journal.StateFolder + "/" + HistoryFolder
+
+// sortKept finds out whether a record is of a transaction in history/.
+func (p *Pending) sortKept(r *journal.Record, staged, kept bool) {
+	switch {
+	case r.State == journal.Kept && staged && !kept:
+		p.stray = append(p.stray, r.ID.String()) // a power cut has taken back that the folder went to history/
+		p.kept = append(p.kept, r)
+	case r.State == journal.Kept && !kept:
+		p.finished = append(p.finished, r.ID) // dropped
+	case kept && !staged && r.Keep && (r.State == journal.Kept || r.State == journal.Decided):
+		p.kept = append(p.kept, r)
+	}
+}
+
+// sortHistory moves what belongs in history/ there, and what does not to trash/.
+func (e *Env) sortHistory(p *Pending) error {
+	for _, id := range p.stray {
+		if err := e.Stage.RenameNoReplace(id, e.History, id); err != nil && !isGone(err) {
+			return PathError("keep", ".txcommit/stage/"+id, err)
+		}
+		if err := e.Stage.Unlink(id + OwnerSuffix); err != nil && !isGone(err) {
+			return PathError("clean up", ".txcommit/stage/"+id+OwnerSuffix, err)
+		}
+	}
+	for _, name := range p.lost {
+		if err := e.DropHistory(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DropHistory takes a folder out of history/; EmptyTrash follows. A folder that is gone is no error.
+func (e *Env) DropHistory(name string) error {
+	err := e.History.RenameNoReplace(name, e.Trash, name)
+	if isGone(err) {
+		return nil
+	}
+	return PathError("clean up", historyPath+"/"+name, err)
+}
+
+// Kept lists the records of the transactions in history/, in their order. It changes nothing.
+func (p *Pending) Kept() []*journal.Record { return slices.Clone(p.kept) }
+
+// OpenKept opens the folder of a transaction in history/, and completes its record.
+func (e *Env) OpenKept(rec *journal.Record) (*fsys.Dir, error) {
+	path := historyPath + "/" + rec.ID.String()
+	d, err := e.History.Sub(rec.ID.String())
+	if err != nil {
+		return nil, PathError("open", path, err)
+	}
+	if rec.Detached() {
+		if err := attach(d, path, rec); err != nil {
+			_ = d.Close()
+			return nil, err
+		}
+	}
+	return d, nil
+}

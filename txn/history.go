@@ -1,0 +1,240 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+)
+
+// Kept is a transaction of which history keeps what it replaced; see Options.History.
+type Kept struct {
+	ID      string
+	Time    time.Time // of the commit
+	Message string
+	// Key is the id given with SetID.
+	Key string
+	// Created, Changed and Removed count files and links.
+	Created, Changed, Removed int
+	// Bytes is the size of what is kept.
+	Bytes int64
+}
+
+func keptOf(r *journal.Record) Kept {
+	k := Kept{ID: r.ID.String(), Time: time.Unix(0, r.Created), Message: r.Message, Key: r.Key, Bytes: r.KeptBytes}
+	if n := r.Counts; n != nil {
+		k.Created, k.Changed, k.Removed = n.Created, n.Changed, n.Removed
+	}
+	return k
+}
+
+// History lists the transactions that Undo can take back, the newest first.
+func (s *Store) History(ctx context.Context) ([]Kept, error) {
+	var out []Kept
+	err := s.withKept(ctx, func(_ *session, kept []*journal.Record) error {
+		for _, r := range slices.Backward(kept) {
+			out = append(out, keptOf(r))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Show tells of one transaction in the history what it changed. id may be shortened, as long as it is clear.
+func (s *Store) Show(ctx context.Context, id string) (*Kept, []Change, error) {
+	var k Kept
+	var changes []Change
+	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+		r, err := findKept(kept, id)
+		if err != nil {
+			return err
+		}
+		d, err := ses.env.OpenKept(r)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		k, changes = keptOf(r), changesOf(r)
+		return nil
+	})
+	return &k, changes, err
+}
+
+// GC drops history beyond the last keep transactions, and what dead processes have left. It tells what it dropped.
+func (s *Store) GC(ctx context.Context, keep int) ([]Kept, error) {
+	var dropped []Kept
+	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+		if ses == nil {
+			return nil
+		}
+		if ses.readOnly {
+			return recovery.PathError("write", journal.StateFolder, fs.ErrPermission)
+		}
+		for _, r := range kept[:max(0, len(kept)-max(0, keep))] {
+			if err := ses.env.DropHistory(r.ID.String()); err != nil {
+				return err
+			}
+			dropped = append(dropped, keptOf(r))
+		}
+		return ses.emptyTrash()
+	})
+	return dropped, err
+}
+
+// withKept runs f with the records of the transactions in the history, in their order; without a store there are none, and
+// no session.
+func (s *Store) withKept(ctx context.Context, f func(*session, []*journal.Record) error) error {
+	if err := s.use(); err != nil {
+		return err
+	}
+	defer func() { _ = s.drop() }()
+	ran := false
+	err := s.locked(ctx, newWaiter(s.opts.lockTimeout()), func(ses *session) error {
+		ran = true
+		rep, err := ses.recover(ctx)
+		if err != nil {
+			return err
+		}
+		return f(ses, rep.Kept)
+	})
+	if err == nil && !ran {
+		err = f(nil, nil)
+	}
+	return err
+}
+
+// use holds the store.
+func (s *Store) use() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hold()
+}
+
+// findKept finds a transaction by its id or the beginning of it; by default the last one.
+func findKept(kept []*journal.Record, id string) (*journal.Record, error) {
+	var found *journal.Record
+	for _, r := range slices.Backward(kept) {
+		if !strings.HasPrefix(r.ID.String(), id) {
+			continue
+		}
+		if id == "" || r.ID.String() == id {
+			return r, nil
+		}
+		if found != nil {
+			return nil, invalidf("transaction %s is not clear: it begins the ids of several", id)
+		}
+		found = r
+	}
+	switch {
+	case found != nil:
+		return found, nil
+	case id == "":
+		return nil, errors.Wrap(fs.ErrNotExist, "there is no transaction in the history")
+	}
+	return nil, errors.Wrapf(fs.ErrNotExist, "transaction %s is not in the history", id)
+}
+
+// changesOf lists what a kept transaction did, by path.
+func changesOf(r *journal.Record) []Change {
+	var out []Change
+	from := map[journal.Inode]string{} // removed names of files that got another one
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Kind == journal.Remove && s.Flags&journal.Relinked != 0 {
+			from[s.Old.Inode] = r.Path(s)
+		}
+	}
+	renamed := map[string]bool{}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		c := Change{Symbol: '+', Path: r.Path(s)}
+		switch {
+		case s.Kind == journal.Chmod:
+			c.Symbol = 'm'
+		case s.Kind == journal.Move:
+			c = Change{Symbol: '>', Path: r.ToPath(s), From: r.Path(s)}
+		case s.Kind == journal.Install && s.Flags&journal.Linked != 0 && from[s.New] != "":
+			c.Symbol, c.From = '>', from[s.New]
+			renamed[c.From] = true
+		case s.Kind == journal.Install && s.Old.Kind != 0:
+			c.Symbol = '~'
+		case s.Kind == journal.Remove:
+			c.Symbol = '-'
+		}
+		out = append(out, c)
+	}
+	for i := range r.Made {
+		m := &r.Made[i]
+		out = append(out, Change{Symbol: '+', Path: r.Path(&r.Steps[m.Step]) + "/" + m.Path})
+	}
+	out = slices.DeleteFunc(out, func(c Change) bool { return c.Symbol == '-' && renamed[c.Path] })
+	slices.SortFunc(out, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	return out
+}
+
+// dropHistory takes out of history/ what is beyond the limit now that rec is finished, and the transaction that it undoes.
+func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *Tx) error {
+	ids := []string{}
+	for _, r := range kept {
+		if id := r.ID.String(); id != tx.undoes {
+			ids = append(ids, id)
+		}
+	}
+	beyond := len(ids) - max(0, tx.store.opts.History)
+	if rec.Keep {
+		beyond++
+	}
+	if tx.undoes != "" {
+		if err := s.env.DropHistory(tx.undoes); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids[:max(0, min(beyond, len(ids)))] {
+		if err := s.env.DropHistory(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep notes in the record what its place in the history takes.
+func (p *preparer) keep(res *Result) {
+	r := p.rec
+	r.Forgets = p.tx.forgets
+	if p.tx.store.opts.History <= 0 {
+		return
+	}
+	r.Keep, r.KeptBytes = true, p.kept
+	r.Counts = &journal.Counts{Created: res.Created, Changed: res.Changed, Removed: res.Removed}
+	res.Kept = p.kept
+	if p.tx.store.opts.Durability == Process {
+		return // its record is in the journal as a whole, which the entries of a large tree would make grow
+	}
+	step := map[string]uint32{}
+	for i := range r.Steps {
+		if r.Steps[i].Kind == journal.Install {
+			step[r.Path(&r.Steps[i])] = uint32(i)
+		}
+	}
+	for _, w := range p.sorted() {
+		st := p.stage.staged[w.path()]
+		if w.inside == nil || st == nil {
+			continue
+		}
+		top := w.inside.path()
+		m := journal.Made{
+			Step: step[top], Path: strings.TrimPrefix(w.path(), top+"/"),
+			Kind: journal.EntryKind(st.info.Kind), Inode: journal.Inode(st.info.ID),
+		}
+		if st.info.Kind != fsys.Folder {
+			m.Seal = recovery.Seal(st.info)
+		}
+		r.Made = append(r.Made, m)
+	}
+}

@@ -1,0 +1,105 @@
+package txn
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+)
+
+// plan tells what the scan has found.
+func (s *scan) plan() *Plan {
+	c := &commit{res: &Result{}}
+	c.count(s, nil)
+	p := &Plan{
+		Created: c.res.Created, Changed: c.res.Changed, Removed: c.res.Removed, Unchanged: c.res.Unchanged,
+		Folders: c.res.Folders,
+	}
+	for _, w := range s.byPath {
+		sym := symbol(w)
+		if sym == 0 {
+			continue
+		}
+		if w.endsFolder() {
+			s.planBelow(p, w)
+		}
+		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: entryOf(w.info), After: w.after()}
+		if sym == '>' {
+			ch.From = w.from.path()
+		}
+		if w.kind == wantFile {
+			p.Bytes += w.content.size()
+		}
+		p.Changes = append(p.Changes, ch)
+	}
+	slices.SortFunc(p.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	return p
+}
+
+func entryOf(i fsys.Info) Entry {
+	return Entry{Mode: i.FileMode(), Exists: i.Exists(), Size: i.Size}
+}
+
+// after describes what will be at the path of a want.
+func (w *want) after() Entry {
+	e := entryOf(w.info)
+	switch w.kind {
+	case wantGone:
+		return Entry{}
+	case wantSame, wantMode:
+	case wantLinked, wantMoved:
+		e = entryOf(w.from.info)
+	case wantLink:
+		return Entry{Mode: fs.ModeSymlink | 0o777, Exists: true, Size: int64(len(w.target)), Target: w.target}
+	case wantFolder:
+		e = Entry{Mode: fs.ModeDir | fsys.Perm(w.perm), Umask: true, Exists: true}
+	case wantFile:
+		if !w.replacesFile() {
+			e = Entry{Mode: fsys.Perm(w.perm), Umask: true, Exists: true}
+		}
+		e.Size = w.content.size()
+	}
+	if bits, ok := w.mode.Bits(); ok {
+		e.Mode, e.Umask = e.Mode.Type()|fsys.Perm(bits), false
+	}
+	return e
+}
+
+// planBelow adds what goes with the folder at the path of a want; no other op can mean any of it. What cannot be looked
+// at is left out: the commit is going to say so.
+func (s *scan) planBelow(p *Plan, w *want) {
+	d, err := s.res.handle(w.folder)
+	if err != nil {
+		return
+	}
+	if d, err = d.Sub(w.name); err != nil {
+		return
+	}
+	defer d.Close()
+	p.goes(d, w.path(), w.op)
+}
+
+// goes adds all that is in a folder as removed.
+func (p *Plan) goes(d *fsys.Dir, at string, op int) {
+	names, err := d.Names()
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		path := at + "/" + name
+		i, err := d.Stat(name)
+		if err != nil || !i.Exists() {
+			continue
+		}
+		p.Changes = append(p.Changes, Change{Symbol: '-', Path: path, Op: op, Before: entryOf(i)})
+		if i.Kind != fsys.Folder {
+			p.Removed++
+			continue
+		}
+		if sub, err := d.Sub(name); err == nil {
+			p.goes(sub, path, op)
+			_ = sub.Close()
+		}
+	}
+}

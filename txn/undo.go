@@ -1,0 +1,386 @@
+package txn
+
+import (
+	"context"
+	"io/fs"
+	"slices"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
+
+	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/recovery"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// UndoOptions are the settings of Undo.
+type UndoOptions struct {
+	// Force puts back also what has changed since. What is replaced then is kept as by any other transaction.
+	Force bool
+}
+
+// Undo takes back what a kept transaction did, by a transaction of its own with the same guarantee. id may be shortened;
+// "" is the last one. A path that has changed since is ErrConflict. What was replaced or removed comes back as the same
+// files: inode, times, owner and attributes are those from before; folders are made anew, with their modes. Folders that
+// the transaction made go unless others have put something into them, or the transaction has moved a folder into them. The
+// undo is in the history itself, and can be undone in turn; the transaction that it undid leaves the history, and its
+// idempotency key is forgotten.
+func (s *Store) Undo(ctx context.Context, id string, opts UndoOptions) (*Result, error) {
+	tx, err := s.BeginUndo(ctx, id, opts)
+	if err != nil {
+		return nil, err
+	}
+	return tx.Commit(ctx)
+}
+
+// BeginUndo starts the transaction of an Undo; Commit, Plan or Rollback follow.
+func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx, error) {
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+		r, err := findKept(kept, id)
+		if err != nil {
+			return err
+		}
+		d, err := ses.env.OpenKept(r)
+		if err != nil {
+			return err
+		}
+		tx.kept = d
+		return tx.undo(r, opts)
+	})
+	if err != nil {
+		return nil, errors.CombineErrors(err, tx.Rollback())
+	}
+	return tx, nil
+}
+
+// undo adds the ops that take a kept transaction back.
+func (tx *Tx) undo(r *journal.Record, opts UndoOptions) error {
+	tx.undoes, tx.forgets = r.ID.String(), r.Key
+	tx.message = "undo of " + tx.undoes
+	if r.Message != "" {
+		tx.message += ": " + r.Message
+	}
+	taken := map[string]bool{} // paths at which another step has put something
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.Kind {
+		case journal.Install:
+			taken[r.Path(s)] = true
+		case journal.Move:
+			taken[r.ToPath(s)] = true
+		case journal.Remove, journal.Chmod:
+		}
+	}
+	for i, s := range slices.Backward(r.Steps) {
+		if err := tx.add(inverse(r, i, taken[r.Path(&s)], opts), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inverse is the op that takes one step back.
+func inverse(r *journal.Record, i int, taken bool, opts UndoOptions) op {
+	s := &r.Steps[i]
+	b := &back{rec: r, step: s, index: uint32(i), force: opts.Force, taken: taken}
+	o := op{Op: manifest.Op{Path: r.Path(s)}, back: b}
+	switch {
+	case s.Kind == journal.Chmod:
+		o.Kind, o.Mode = manifest.Chmod, manifest.ModeOf(uint32(s.Was))
+	case s.Kind == journal.Move:
+		o.Kind, o.Path, o.From, o.To = manifest.Rename, "", r.ToPath(s), r.Path(s)
+	case s.Old.Kind == 0:
+		o.Kind, o.Recursive = manifest.Remove, true
+	default:
+		o.Kind = manifest.Write
+		b.at = keptName(r, s)
+	}
+	return o
+}
+
+// keptName is where in its folder a kept transaction has what a step took out of the tree.
+func keptName(r *journal.Record, s *journal.Step) string {
+	name := recovery.OldName(s.Num)
+	if s.Kind == journal.Install && s.Flags&journal.Exchange != 0 {
+		name = recovery.NewName(s.Num)
+	}
+	return r.Subs[s.Sub].Name + "/" + name
+}
+
+// back is the step of a kept transaction that an op takes back.
+type back struct {
+	rec   *journal.Record
+	step  *journal.Step
+	index uint32
+	at    string // what comes back, in the folder of the kept transaction
+	force bool
+	taken bool // another step has put something at the step's path
+}
+
+// restore looks at an op that takes a step back.
+func (s *scan) restore(i int, o *op) error {
+	switch o.Kind {
+	case manifest.Rename:
+		return s.restoreMoved(i, o)
+	case manifest.Chmod, manifest.Write, manifest.Remove:
+	case manifest.Mkdir, manifest.Symlink, manifest.Tree:
+		return errors.AssertionFailedf("an undo by op of kind %d", o.Kind)
+	}
+	at, err := s.res.lookup(o.Path)
+	if err != nil {
+		return err
+	}
+	if err := s.checkBack(i, o, at); err != nil {
+		return err
+	}
+	at, _ = s.takenAway(at)
+	switch {
+	case o.Kind == manifest.Chmod && !at.info.Exists():
+		return nil // by force: there is nothing to be put back
+	case o.Kind == manifest.Chmod:
+		return s.putMode(i, o.Path, at, o.Mode)
+	case o.Kind == manifest.Remove:
+		return s.takeBack(i, o, at)
+	}
+	return s.putBack(i, o, at)
+}
+
+func (s *scan) restoreMoved(i int, o *op) error {
+	at, err := s.res.lookup(o.From)
+	if err != nil {
+		return err
+	}
+	if err := s.checkBack(i, o, at); err != nil {
+		return err
+	}
+	return s.rename(i, o)
+}
+
+// checkBack makes sure that what is at a place is still what the step has left there.
+func (s *scan) checkBack(i int, o *op, at place) error {
+	b := o.back
+	state := manifest.ExpectPresent
+	if b.step.Kind == journal.Remove && !b.taken {
+		state = manifest.ExpectAbsent
+	}
+	if b.force {
+		return nil
+	}
+	why := b.drifted(at.info)
+	if why == "" && at.info.Kind == fsys.Folder && b.step.Kind == journal.Install && b.step.Old.Kind != 0 {
+		if as, err := s.asInstalled(b, at); err != nil {
+			return err
+		} else if !as {
+			why = whyDrifted
+		}
+	}
+	if why != "" {
+		return recovery.Conflict("", why)
+	}
+	if b.step.Kind != journal.Remove || !b.taken {
+		s.checks = append(s.checks, check{place: at, op: i, said: o.said(), expect: manifest.Expect{State: state}})
+	}
+	return nil
+}
+
+// asInstalled says that a folder holds just what it came with.
+func (s *scan) asInstalled(b *back, at place) (bool, error) {
+	d, err := s.res.handle(at.folder)
+	if err != nil {
+		return false, err
+	}
+	w, err := recovery.WalkFolder(d, at.name)
+	return err == nil && w.Digest == b.step.Walk, err
+}
+
+const whyDrifted = "has changed since the transaction that is to be undone"
+
+// drifted says why what is at the step's path is not what the step has left there. Folders are looked at by takeBack.
+func (b *back) drifted(i fsys.Info) string {
+	s := b.step
+	switch {
+	case s.Kind == journal.Remove && b.taken:
+		return ""
+	case s.Kind == journal.Remove && i.Exists():
+		return "is there again since the transaction that is to be undone"
+	case s.Kind == journal.Remove:
+		return ""
+	case !i.Exists():
+		return "is gone since the transaction that is to be undone"
+	}
+	id := journal.Inode(i.ID)
+	switch s.Kind {
+	case journal.Chmod:
+		if id != s.Old.Inode || i.Mode != uint32(s.Mode) {
+			return whyDrifted
+		}
+	case journal.Move:
+		if id != s.Old.Inode {
+			return whyDrifted
+		}
+	case journal.Install:
+		if id != s.New || i.Kind != fsys.Folder && recovery.Seal(i) != s.Walk {
+			return whyDrifted
+		}
+	case journal.Remove:
+	}
+	return ""
+}
+
+// putBack wants what a step took out of the tree back at its place.
+func (s *scan) putBack(i int, o *op, at place) error {
+	d, rel, err := s.tx.keptAt(o.back.at)
+	if err != nil {
+		return err
+	}
+	info, err := d.Stat(rel)
+	if err != nil {
+		return err
+	}
+	old := o.back.step.Old
+	if journal.Inode(info.ID) != old.Inode || info.Kind != fsys.Folder && (info.Size != old.Size || info.Mtime != old.Mtime) {
+		return recovery.Conflict("", "cannot be undone: what the transaction replaced was changed since, by its other name")
+	}
+	w := &want{place: at, op: i, said: o.Path}
+	switch info.Kind {
+	case fsys.File:
+		w.kind, w.mode, w.perm = wantFile, manifest.ModeOf(info.Mode), 0o666
+		w.content = &content{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}
+		return s.put(w)
+	case fsys.Link:
+		w.kind = wantLink
+		if w.target, err = d.ReadLink(rel); err != nil {
+			return err
+		}
+		return s.put(w)
+	case fsys.Folder:
+		return s.putFolderBack(i, o, at, info)
+	case fsys.Absent, fsys.Special:
+	}
+	return errors.Newf("is %s, which cannot be put back", info.Kind)
+}
+
+// putFolderBack wants a folder back with all that was in it: the folders are made anew, the files are the same.
+func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
+	if o.listing == nil {
+		d, err := s.tx.kept.Beneath(o.back.at)
+		if err != nil {
+			return err
+		}
+		l := &listing{dir: d, said: o.Path, top: &node{rel: ".", info: info}, folders: map[fsys.ID]bool{}, exact: true}
+		if err := l.read(o, d, l.top); err != nil {
+			_ = d.Close()
+			return err
+		}
+		o.listing = l
+	}
+	t := &treeScan{s, i, o, o.listing}
+	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777}
+	if err := s.put(w); err != nil {
+		return err
+	}
+	return t.entries(o.listing.top, &folder{path: at.path(), name: at.name, parent: at.folder})
+}
+
+// takeBack wants gone what a step has made. Of a folder everything goes that came with it, and the folder itself unless
+// somebody has put something into it since.
+func (s *scan) takeBack(i int, o *op, at place) error {
+	if !at.info.Exists() {
+		return nil // by force
+	}
+	top := &want{place: at, kind: wantGone, op: i, said: o.Path}
+	if at.info.Kind != fsys.Folder || o.back.force {
+		s.vacated[at.path()] = i
+		return s.put(top)
+	}
+	if as, err := s.asInstalled(o.back, at); err != nil {
+		return err
+	} else if as {
+		s.vacated[at.path()] = i
+		return s.put(top)
+	}
+	if len(o.back.rec.Made) == 0 {
+		return recovery.Conflict("", whyDrifted+"; what came with it is not known, since it was committed with durability process")
+	}
+	made := map[string]*journal.Made{}
+	for n := range o.back.rec.Made {
+		if m := &o.back.rec.Made[n]; m.Step == o.back.index {
+			made[m.Path] = m
+		}
+	}
+	gone, whole, err := s.takeFolderBack(i, o, at, "", made)
+	if err != nil {
+		return err
+	}
+	if whole { // something was taken out of it
+		s.vacated[at.path()] = i
+		return s.put(top)
+	}
+	for _, w := range gone {
+		if err := s.put(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[string]*journal.Made) (gone []*want, whole bool, err error) {
+	f := s.res.sub(at.folder, at.name, at.info)
+	names, err := s.names(f)
+	if err != nil {
+		return nil, false, err
+	}
+	whole = true
+	for _, name := range names {
+		sub, err := s.res.place(f, name)
+		if err != nil {
+			return nil, false, err
+		}
+		m := made[prefix+name]
+		_, leaves := s.vacated[sub.path()]
+		switch {
+		case leaves: // a folder that was moved here goes back, which is done when removals are
+			whole = false
+			continue
+		case !sub.info.Exists():
+			continue
+		case m == nil:
+			whole = false // somebody else's
+			continue
+		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(sub.info) != m.Seal:
+			return nil, false, &Error{Op: i, Path: sub.path(), Err: recovery.Conflict("", whyDrifted)}
+		}
+		w := &want{place: sub, kind: wantGone, op: i, said: sub.path()}
+		if sub.info.Kind == fsys.Folder {
+			below, all, err := s.takeFolderBack(i, o, sub, prefix+name+"/", made)
+			if err != nil {
+				return nil, false, err
+			}
+			if !all {
+				gone, whole = append(gone, below...), false
+				continue
+			}
+		}
+		gone = append(gone, w)
+	}
+	return gone, whole, nil
+}
+
+// keptAt opens the folder of a path in the kept transaction's folder. It is the transaction's, and closed with it.
+func (tx *Tx) keptAt(at string) (*fsys.Dir, string, error) {
+	if tx.kept == nil {
+		return nil, "", errors.AssertionFailedf("no transaction is being undone")
+	}
+	i, err := tx.kept.Self()
+	if err == nil && i.Nlink == 0 {
+		err = syscall.ENOENT
+	}
+	if err != nil {
+		return nil, "", errors.Wrapf(fs.ErrNotExist, "transaction %s is not in the history any more", tx.undoes)
+	}
+	return tx.kept, at, nil
+}
