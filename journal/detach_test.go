@@ -95,7 +95,7 @@ func TestKept(t *testing.T) {
 func TestForgets(t *testing.T) {
 	j := reopen(t, fresh(t))
 	a, b := sample(1), sample(2)
-	a.Key, b.Key, b.Forgets = "once", "", "once"
+	a.Key, b.Key, b.Undoes = "once", "", &Undone{Key: "once", ID: a.ID}
 	put(t, j, a)
 	put(t, j, b, a.ID)
 	if _, ok, err := j.Lookup("once"); err != nil || !ok {
@@ -104,10 +104,19 @@ func TestForgets(t *testing.T) {
 	if !b.Hasty() {
 		t.Error("a record that forgets a key is not hasty")
 	}
-	if err := j.Delete(b); err != nil {
+	if err := j.Forget(b); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := j.Lookup("once"); err != nil || ok {
-		t.Errorf("Lookup after the end = %v, %v; want it forgotten", ok, err)
+		t.Errorf("Lookup after Forget = %v, %v; want it forgotten", ok, err)
+	}
+	c := sample(3)
+	c.Key = "once"
+	put(t, j, c)
+	if err := j.Delete(b); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := j.Lookup("once"); err != nil || !ok {
+		t.Errorf("Lookup after another transaction has got the key = %v, %v; want it remembered", ok, err)
 	}
 }

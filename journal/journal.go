@@ -147,10 +147,8 @@ func (j *DB) Delete(records ...*Record) error {
 					return err
 				}
 			}
-			if r.State == Decided && r.Forgets != "" {
-				if err := forget(tx, r.Forgets, uuid.Nil); err != nil {
-					return err
-				}
+			if err := forgetUndone(tx, r); err != nil {
+				return err
 			}
 			if err := end(tx, r.ID); err != nil {
 				return err
@@ -158,6 +156,18 @@ func (j *DB) Delete(records ...*Record) error {
 		}
 		return nil
 	})
+}
+
+// Forget lets go of the key of what a finished transaction undoes, whose record stays in the journal.
+func (j *DB) Forget(r *Record) error {
+	return j.update(func(tx *bolt.Tx) error { return forgetUndone(tx, r) })
+}
+
+func forgetUndone(tx *bolt.Tx, r *Record) error {
+	if r.State != Decided || r.Undoes == nil || r.Undoes.Key == "" {
+		return nil
+	}
+	return forget(tx, r.Undoes.Key, r.Undoes.ID)
 }
 
 // end deletes a record, or makes it Kept.
@@ -188,28 +198,43 @@ func deleteRecord(tx *bolt.Tx, id uuid.UUID) error {
 	return nil
 }
 
-// Size returns the size of the journal's file.
-func (j *DB) Size() (size int64, err error) {
+// Size returns the size of the journal's file, and after a change how much of that holds nothing any more.
+func (j *DB) Size() (size, free int64, err error) {
 	err = j.view(func(tx *bolt.Tx) error { size = tx.Size(); return nil })
-	return size, err
+	st := j.db.Stats()
+	return size, int64(st.FreePageN+st.PendingPageN) * int64(j.db.Info().PageSize), err
 }
 
-// CopyTo writes the remembered keys into a journal that Format has just made, in one change. There must be no record.
-// It does not make the fresh journal durable: like Format, it leaves that to the caller.
+// CopyTo writes the remembered keys and the history into a journal that Format has just made, in one change. There must
+// be no record but those that are kept. It does not make the fresh journal durable: like Format, it leaves that to the
+// caller.
 func (j *DB) CopyTo(fresh *DB) error {
 	fresh.syncNothing()
 	return j.view(func(from *bolt.Tx) error {
-		if k, _ := from.Bucket(bucketRecords).Cursor().First(); k != nil {
-			return errors.AssertionFailedf("journal: a journal with records cannot be replaced")
+		if err := allKept(from.Bucket(bucketRecords)); err != nil {
+			return err
 		}
 		return fresh.update(func(to *bolt.Tx) error {
-			for _, name := range [][]byte{bucketKeys, bucketOrder} {
+			for _, name := range [][]byte{bucketKeys, bucketOrder, bucketRecords} {
 				if err := copyBucket(to.Bucket(name), from.Bucket(name)); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
+	})
+}
+
+func allKept(records *bolt.Bucket) error {
+	return records.ForEach(func(k, v []byte) error {
+		if len(k) != 17 {
+			return nil // a part of the record whose header was before it
+		}
+		h, err := decodeHeader(v)
+		if err == nil && h.state != Kept {
+			err = errors.AssertionFailedf("journal: a journal with records that are %s cannot be replaced", h.state)
+		}
+		return err
 	})
 }
 

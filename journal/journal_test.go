@@ -256,6 +256,13 @@ func TestCopyTo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	kept := big(60, 2000)
+	kept.Keep = true
+	put(t, j, kept)
+	if err := j.Delete(kept); err != nil {
+		t.Fatal(err)
+	}
+	kept.State = Kept
 	path := fresh(t)
 	to := reopen(t, path)
 	if err := j.CopyTo(to); err != nil {
@@ -271,14 +278,15 @@ func TestCopyTo(t *testing.T) {
 			t.Fatalf("Lookup key-%d = %+v, %v, %v", n, m, ok, err)
 		}
 	}
-	put(t, to, sample(60))
+	want(t, to, kept)
+	put(t, to, sample(61))
 	if err := to.Check(); err != nil {
 		t.Errorf("Check: %v", err)
 	}
 	if err := j.CopyTo(to); !cockroach.HasAssertionFailure(err) {
 		t.Errorf("CopyTo a journal in use = %v, want an assertion failure", err)
 	}
-	put(t, j, sample(60))
+	put(t, j, sample(61))
 	if err := j.CopyTo(open(t)); !cockroach.HasAssertionFailure(err) {
 		t.Errorf("CopyTo with a record = %v, want an assertion failure", err)
 	}

@@ -129,11 +129,11 @@ func forgetOldest(keys, order *bolt.Bucket, seq uint64) error {
 	return nil
 }
 
-// forget lets go of a key, if it was given to the transaction id; of uuid.Nil, whoever has it.
+// forget lets go of a key, if it was given to the transaction id.
 func forget(tx *bolt.Tx, key string, id uuid.UUID) error {
 	keys, order := tx.Bucket(bucketKeys), tx.Bucket(bucketOrder)
 	m, ok, err := recall(keys, []byte(key))
-	if err != nil || !ok || id != uuid.Nil && m.ID != id {
+	if err != nil || !ok || m.ID != id {
 		return err
 	}
 	if err := keys.Delete([]byte(key)); err != nil {

@@ -125,11 +125,11 @@ type Record struct {
 	Parents []Parent `cbor:"10,keyasint"`
 	Steps   []Step   `cbor:"11,keyasint"`
 	// Keep says that history keeps what the transaction replaces; KeptBytes is the size of that, and Counts is for people.
-	Keep      bool   `cbor:"14,keyasint,omitempty"`
+	Keep      bool    `cbor:"14,keyasint,omitempty"`
 	Counts    *Counts `cbor:"15,keyasint,omitempty"`
-	KeptBytes int64  `cbor:"16,keyasint,omitempty"`
-	// Forgets is the idempotency key that is forgotten when this transaction has ended: it undoes the one of that key.
-	Forgets string `cbor:"17,keyasint,omitempty"`
+	KeptBytes int64   `cbor:"16,keyasint,omitempty"`
+	// Undoes is the transaction that this one undoes. When this one has ended, its idempotency key is forgotten.
+	Undoes *Undone `cbor:"17,keyasint,omitempty"`
 	// Made lists what is below the new folders of a transaction that is kept.
 	Made []Made `cbor:"18,keyasint,omitempty"`
 	// Beside, if not nil, says that Subs, Parents, Steps and Made are not in the journal but in a file; see Detach.
@@ -140,6 +140,13 @@ type Record struct {
 type Counts struct {
 	_                         struct{} `cbor:",toarray"`
 	Created, Changed, Removed int
+}
+
+// Undone is a transaction that is undone, and its idempotency key, if it had one.
+type Undone struct {
+	_   struct{} `cbor:",toarray"`
+	ID  uuid.UUID
+	Key string
 }
 
 // Made is an entry below a new folder. Inode and Seal are those it came with; a folder has no Seal.
@@ -175,7 +182,7 @@ func join(dir, name string) string {
 // Hasty says that a finished record must be deleted before the transaction is acknowledged: redoing a chmod, a move or
 // the removal of one of several names later could revert what a user has done after the acknowledgement.
 func (r *Record) Hasty() bool {
-	if r.Forgets != "" {
+	if r.Undoes != nil && r.Undoes.Key != "" {
 		return true // the key must not be remembered any more when that is said
 	}
 	for i := range r.Steps {

@@ -55,10 +55,14 @@ const displacedPath = journal.StateFolder + "/" + DisplacedFolder
 
 func (r *Run) putStepAside(s *journal.Step, sub *fsys.Dir) (bool, error) {
 	names := []string{NewName(s.Num)}
+	noExchange := s.Kind == journal.Install && s.Flags&journal.Exchange == 0
 	if s.Kind == journal.Remove {
 		names[0] = OldName(s.Num)
-	} else if s.Flags&journal.Exchange == 0 { // also where nothing was recorded at T: somebody may have put a file there
-		names = append(names, OldName(s.Num), OutName(s.Num))
+	} else if noExchange {
+		names = append(names, OldName(s.Num))
+	}
+	if noExchange || !r.fresh { // somebody may have put a file at T, also where nothing was recorded
+		names = append(names, OutName(s.Num))
 	}
 	var moved bool
 	for _, name := range names {

@@ -51,8 +51,10 @@ func (r *Run) syncParents() error {
 		path := r.rec.Parents[i].Path
 		d, err := r.parent(uint32(i))
 		if wentAway(err) {
-			// Every step of it is done, or it would have been missed before: where it is now it is synced as well as
-			// its owner cares to.
+			// Every step of it is done, or it would have been missed before. Wherever it is now, this syncs it.
+			if err := r.env.Stage.SyncFS(); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
+				return PathError("sync", path, err)
+			}
 			continue
 		}
 		if err != nil {

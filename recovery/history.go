@@ -3,6 +3,8 @@ package recovery
 import (
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
 )
@@ -40,6 +42,22 @@ func (p *Pending) sortKept(r *journal.Record, staged, kept bool) {
 	case kept && !staged && r.Keep && (r.State == journal.Kept || r.State == journal.Decided):
 		p.kept = append(p.kept, r)
 	}
+}
+
+// dropUndone takes out of the history what another transaction in it has undone: a process may die between the two.
+func (p *Pending) dropUndone() {
+	undone := map[uuid.UUID]bool{}
+	for _, r := range p.kept {
+		if r.Undoes != nil && !p.rebooted(r) {
+			undone[r.Undoes.ID] = true
+		}
+	}
+	p.kept = slices.DeleteFunc(p.kept, func(r *journal.Record) bool {
+		if undone[r.ID] {
+			p.lost = append(p.lost, r.ID.String())
+		}
+		return undone[r.ID]
+	})
 }
 
 // sortHistory moves what belongs in history/ there, and what does not to trash/.

@@ -102,6 +102,7 @@ func (e *Env) Look() (*Pending, error) {
 	}
 	slices.SortStableFunc(p.kept, func(a, b *journal.Record) int { return cmp.Compare(a.Created, b.Created) })
 	p.lost = slices.Sorted(maps.Keys(history))
+	p.dropUndone()
 	p.dead, err = e.deadStages(known)
 	return p, err
 }
@@ -141,7 +142,7 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		case out.Outcome == "completed" && r.Process:
 			rep.Unsynced = append(rep.Unsynced, r)
 		}
-		if out.Outcome == "completed" && r.Keep {
+		if out.Outcome == "completed" && r.Keep && !p.rebooted(r) {
 			rep.Kept = append(rep.Kept, r)
 		}
 	}
@@ -172,7 +173,7 @@ func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
 	case rec.State == journal.Abandoned:
 		return e.abandonStage(rec, out)
 	case p.rebooted(rec):
-		return e.verify(rec, laterPaths(rec, p.records), out)
+		return e.verify(rec, p.records, out)
 	}
 	r, err := openRun(e, rec)
 	if isGone(err) {

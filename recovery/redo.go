@@ -239,6 +239,8 @@ func (r *Run) redoMove(s *journal.Step) error {
 		return errors.Newf("%s: a directory is seen at two names", path)
 	case same(at, s.Old):
 		return nil
+	case !same(t, s.Old) && r.fresh:
+		return &refused{Conflict(path, whyReplaced)} // nobody has moved it for us
 	case !same(t, s.Old):
 		return differs(s, path, whyReplaced)
 	}

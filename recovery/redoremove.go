@@ -65,16 +65,23 @@ func (r *Run) checkRemoved(s *journal.Step, sub *fsys.Dir, o fsys.Info) error {
 	if s.Flags&journal.Empty != 0 {
 		return r.checkEmpty(s, sub)
 	}
-	if r.fresh {
-		return nil // our rename was a whole one; only a power cut shows half of it
+	var err error
+	if !r.fresh { // else our rename was a whole one; only a power cut shows half of it
+		err = r.endHalfRemove(s, sub, o)
 	}
-	return r.endHalfRemove(s, o)
+	if o.Kind != fsys.Folder && o.Nlink > 1 {
+		s.Flags |= journal.Relinked // somebody has given it another name since it was looked at: see Record.Hasty
+	}
+	return err
 }
 
 // endHalfRemove deals with a rename out of the tree that a power cut has shown half of: T and N.old are one file.
-func (r *Run) endHalfRemove(s *journal.Step, o fsys.Info) error {
+func (r *Run) endHalfRemove(s *journal.Step, sub *fsys.Dir, o fsys.Info) error {
 	path := r.rec.Path(s)
 	tree, t, err := r.target(s, s.Parent, s.Name)
+	if wentAway(err) && o.Nlink > 1 && s.Flags&journal.Relinked == 0 {
+		return err // T's half of it is there still, wherever that is
+	}
 	if wentAway(err) {
 		return nil // T went where its folder went
 	}
@@ -87,7 +94,45 @@ func (r *Run) endHalfRemove(s *journal.Step, o fsys.Info) error {
 	if o.Kind == fsys.Folder {
 		return errors.Newf("%s: a directory is seen at two names", path)
 	}
-	return asRefused("remove", path, tree.Unlink(s.Name))
+	ours, err := r.takeOut(s, sub, tree, o)
+	if err != nil || ours {
+		return asRefused("remove", path, err)
+	}
+	return differs(s, path, whyReplaced)
+}
+
+// takeOut takes T, the second name of a half-done rename, out of the tree. What is there is not unlinked but brought to
+// N.out, where it can be looked at: if it is somebody's by now it goes back.
+func (r *Run) takeOut(s *journal.Step, sub, tree *fsys.Dir, half fsys.Info) (ours bool, err error) {
+	name := OutName(s.Num)
+	i, err := sub.Stat(name)
+	if err == nil && i.ID == half.ID { // of a try that was cut
+		err = sub.Unlink(name)
+	} else if err == nil && i.Exists() {
+		if err = r.displace(s, sub, name); err == nil {
+			err = r.env.Displaced.Sync()
+		}
+	}
+	if err == nil {
+		err = tree.RenameNoReplace(s.Name, sub, name)
+	}
+	if isGone(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if i, err = sub.Stat(name); err != nil {
+		return false, err
+	}
+	if i.ID == half.ID {
+		return true, sub.Unlink(name)
+	}
+	err = sub.RenameNoReplace(name, tree, s.Name)
+	if err == syscall.EEXIST {
+		err = nil // a third one is there: this one goes to displaced/
+	}
+	return false, err
 }
 
 func (r *Run) checkEmpty(s *journal.Step, sub *fsys.Dir) error {

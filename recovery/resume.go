@@ -96,12 +96,20 @@ func (r *Run) settle() error {
 // folder out of stage/, which marks the transaction as finished. Errors leave the change in place and durable.
 func (r *Run) Finish() error {
 	var err error
-	if r.rec.Hasty() && !r.rec.Process {
+	switch {
+	case r.rec.Hasty() && !r.rec.Process:
 		err = r.env.DB.Delete(r.rec)
+	case r.rec.Undoes != nil && r.rec.Undoes.Key != "":
+		err = r.env.DB.Forget(r.rec)
 	}
 	// Also where the record stays: without its stage folder it is finished, and never redone.
-	if derr := r.discard(); err == nil {
-		err = derr
+	derr := r.discard()
+	if err == nil {
+		return derr
+	}
+	// The record is still there: a power cut must not bring its stage folder back.
+	if derr == nil {
+		_ = r.env.Stage.Sync()
 	}
 	return err
 }

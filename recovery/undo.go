@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -74,7 +75,8 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		}
 		switch {
 		case s.Old.Kind == 0 || s.Flags&(journal.Linked|journal.Exchange) == journal.Exchange:
-			return tree.Unlink(s.Name)
+			_, err := r.takeOut(s, sub, tree, n)
+			return err
 		case s.Flags&journal.Exchange == 0:
 			return sub.Rename(OldName(s.Num), tree, s.Name) // takes the place of T's second half
 		}
@@ -123,6 +125,11 @@ func (r *Run) undoRemove(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 
 func (r *Run) undoMove(s *journal.Step, from *fsys.Dir, t fsys.Info) error {
 	to, err := r.parent(s.ToParent)
+	if wentAway(err) && !same(t, s.Old) {
+		if to, err = r.stagedParent(s.ToParent, err); err == nil {
+			defer to.Close()
+		}
+	}
 	if err != nil {
 		if same(t, s.Old) {
 			return nil
@@ -151,4 +158,30 @@ func (r *Run) undoMove(s *journal.Step, from *fsys.Dir, t fsys.Info) error {
 		return err
 	}
 	return r.env.Displaced.Sync() // to is synced by barrier 3
+}
+
+// stagedParent opens a target folder that came with the transaction and is in the stage folder, still or again: of its way
+// into the tree and of a move into it, a power cut may leave the move alone. Without one the error stays as it is.
+func (r *Run) stagedParent(i uint32, err error) (*fsys.Dir, error) {
+	p := &r.rec.Parents[i]
+	for j := range r.rec.Steps {
+		s := &r.rec.Steps[j]
+		below, within := strings.CutPrefix(p.Path+"/", r.rec.Path(s)+"/")
+		if s.Kind != journal.Install || !within {
+			continue
+		}
+		sub, serr := r.sub(s.Sub)
+		if serr != nil || sub == nil {
+			continue
+		}
+		d, serr := sub.Beneath(strings.TrimSuffix(NewName(s.Num)+"/"+below, "/"))
+		if serr != nil {
+			continue
+		}
+		if self, serr := d.Self(); serr == nil && inode(self) == p.Inode {
+			return d, nil
+		}
+		_ = d.Close()
+	}
+	return nil, err
 }

@@ -143,3 +143,30 @@ func TestUndoMove(t *testing.T) {
 		{"done, old name taken by a folder", moved(none, func(w *world) { w.rename("A", "B"); w.mkdir("A") }), map[string]string{"A": "folder 0755"}, true, []string{"in it"}},
 	}, journal.Aborting)
 }
+
+// movedInto adds the install of the new folder N, and the move of A into it.
+func movedInto(since func(w *world, n string)) func(w *world) {
+	return func(w *world) {
+		w.mkdir("A")
+		w.write("A/f", "in it")
+		s := w.step(journal.Install, exchange, "N")
+		n := w.staged(NewName(s.Num))
+		w.mkdir(n)
+		w.mkdir(n + "/sub")
+		w.prepared(s)
+		w.rec.Parents = append(w.rec.Parents, journal.Parent{Path: "N/sub", Inode: w.inode(n + "/sub")})
+		into := uint32(len(w.rec.Parents) - 1)
+		m := w.step(journal.Move, none, "A")
+		m.ToParent, m.ToName = into, "B"
+		since(w, n)
+	}
+}
+
+// Of the way of a new folder into the tree and the move into it, a power cut may leave the move alone.
+func TestUndoMoveIntoStaged(t *testing.T) {
+	play(t, []scene{
+		{"not done", movedInto(nothing), at("A"), true, nil},
+		{"done", movedInto(func(w *world, n string) { w.rename(n, "N"); w.rename("A", "N/sub/B") }), at("A"), true, nil},
+		{"the new folder is back", movedInto(func(w *world, n string) { w.rename("A", n+"/sub/B") }), at("A"), true, nil},
+	}, journal.Aborting)
+}

@@ -15,7 +15,8 @@ import (
 // undoes nothing: it says which paths do not hold what was written, keeps what is left of the stage folder in
 // displaced/, and deletes the record. What is torn is reported once, as ErrIncomplete. Steps that a later transaction
 // has overtaken are not looked at: what they left says nothing any more.
-func (e *Env) verify(rec *journal.Record, later paths, out Outcome) (Outcome, error) {
+func (e *Env) verify(rec *journal.Record, all []*journal.Record, out Outcome) (Outcome, error) {
+	later, before := laterPaths(rec, all), replacedBefore(rec, all)
 	r := &Run{env: e, rec: rec, parents: map[uint32]*fsys.Dir{}}
 	defer r.closeParents()
 	for i := range rec.Steps {
@@ -23,7 +24,7 @@ func (e *Env) verify(rec *journal.Record, later paths, out Outcome) (Outcome, er
 		if later.overtake(rec.Path(s)) {
 			continue
 		}
-		ok, err := r.verified(s)
+		ok, err := r.verified(s, before[rec.Path(s)])
 		if err != nil {
 			return out, Incomplete(PathError("read", rec.Path(s), err))
 		}
@@ -87,8 +88,25 @@ func (p paths) overtake(name string) bool {
 	return false
 }
 
-// verified says that a step is in place, or was overtaken by somebody else.
-func (r *Run) verified(s *journal.Step) (bool, error) {
+// replacedBefore tells, by path, what transactions before rec have replaced: a restart may have brought it back.
+func replacedBefore(rec *journal.Record, all []*journal.Record) map[string][]journal.Inode {
+	old := map[string][]journal.Inode{}
+	for _, r := range all {
+		if r.Seq >= rec.Seq {
+			continue
+		}
+		for i := range r.Steps {
+			if s := &r.Steps[i]; s.Kind != journal.Chmod && s.Old.Kind != 0 {
+				old[r.Path(s)] = append(old[r.Path(s)], s.Old.Inode)
+			}
+		}
+	}
+	return old
+}
+
+// verified says that a step is in place, or was overtaken by somebody else. What was there before an earlier transaction
+// is nobody else's.
+func (r *Run) verified(s *journal.Step, before []journal.Inode) (bool, error) {
 	d, err := r.parent(s.Parent)
 	if err != nil {
 		return false, nil // its folder is not there: it was made by the same transaction, or somebody moved it
@@ -96,6 +114,9 @@ func (r *Run) verified(s *journal.Step) (bool, error) {
 	t, err := d.Stat(s.Name)
 	if err != nil {
 		return false, err
+	}
+	if t.Exists() && inode(t) != s.New && !same(t, s.Old) && slices.Contains(before, inode(t)) {
+		return false, nil
 	}
 	switch s.Kind {
 	case journal.Install:

@@ -91,6 +91,28 @@ func TestTorn(t *testing.T) {
 	}
 }
 
+// After a restart a transaction of level process is in the history once if its folder is there, and not if what was staged
+// went to displaced/.
+func TestVerifiedHistory(t *testing.T) {
+	for finished, want := range map[bool]int{true: 1, false: 0} {
+		w := newWorld(t)
+		for _, do := range everyKind(w) {
+			do()
+		}
+		w.process("another boot", 1)
+		w.rec.Keep = true
+		w.put(journal.Decided)
+		if finished {
+			w.rename(".txcommit/stage/"+txid, ".txcommit/history/"+txid)
+			w.remove(".txcommit/stage/" + txid + OwnerSuffix)
+		}
+		rep, err := w.recover()
+		if err != nil || len(rep.Kept) != want {
+			t.Errorf("finished %v: %d are kept, %v; want %d", finished, len(rep.Kept), err, want)
+		}
+	}
+}
+
 // Content that is not what was written is torn; what somebody else has put there since is not.
 func TestTornContent(t *testing.T) {
 	for name, tc := range map[string]struct {

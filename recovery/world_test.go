@@ -28,7 +28,7 @@ const txid = "019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f"
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, root: memoryDir(t)}
-	for _, p := range []string{"", "/stage", "/trash", "/displaced", "/stage/" + txid, "/stage/" + txid + "/0"} {
+	for _, p := range []string{"", "/stage", "/trash", "/displaced", "/history", "/stage/" + txid, "/stage/" + txid + "/0"} {
 		w.must(os.Mkdir(w.path(".txcommit"+p), 0o700))
 	}
 	w.write(".txcommit/stage/"+txid+OwnerSuffix, "")
@@ -72,7 +72,7 @@ func (w *world) open() {
 	w.Cleanup(func() { _ = view.Close() })
 	w.env = &Env{
 		Root: dir("."), State: dir(".txcommit"), Stage: dir(".txcommit/stage"), Trash: dir(".txcommit/trash"),
-		Displaced: dir(".txcommit/displaced"), DB: db, View: view,
+		Displaced: dir(".txcommit/displaced"), History: dir(".txcommit/history"), DB: db, View: view,
 	}
 }
 

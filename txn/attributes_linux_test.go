@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -175,5 +176,65 @@ func heritage(t *testing.T, path, kind string) {
 	if kind == "setgid" || kind == "both" {
 		must(t, os.Chown(path, 0, 12345))
 		must(t, os.Chmod(path, fs.ModeSetgid|0o775))
+	}
+}
+
+// TestUndoPutsAttributesBack removes a folder and a link that have an owner, an ACL and attributes of their own, and undoes
+// that: both are made anew, and must have them all.
+func TestUndoPutsAttributesBack(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	plant(t, root, "d/plain/f=x", "d/f=x")
+	must(t, os.Symlink("f", root+"/d/l"))
+	must(t, os.Symlink("d", root+"/l"))
+	must(t, os.Chmod(root+"/d", 0o750|fs.ModeSetgid))
+	for _, name := range []string{"d/l", "l", "d/plain"} {
+		must(t, os.Lchown(filepath.Join(root, name), nobody, nobody))
+	}
+	must(t, os.Chown(root+"/d", 0, nobody))
+	must(t, os.Chmod(root+"/d", 0o750|fs.ModeSetgid))
+	must(t, unix.Setxattr(root+"/d", "user.note", []byte("mine"), 0))
+	for _, name := range []string{"system.posix_acl_access", "system.posix_acl_default"} {
+		must(t, unix.Setxattr(root+"/d", name, someACL(7), 0))
+	}
+	names := []string{"d", "d/f", "d/l", "d/plain", "d/plain/f", "l"}
+	before := map[string]string{}
+	for _, name := range names {
+		before[name] = attributes(t, filepath.Join(root, name))
+	}
+	st := open(t, root, &txn.Options{History: 1})
+	_, err := commitOps(st, ops(rmAll("d"), rm("l")))
+	must(t, err)
+	_, err = st.Undo(t.Context(), "", txn.UndoOptions{})
+	must(t, err)
+	for _, name := range names {
+		if got := attributes(t, filepath.Join(root, name)); got != before[name] {
+			t.Errorf("%s is %s after the undo, want %s", name, got, before[name])
+		}
+	}
+}
+
+// TestRootInAUsersStore has root commit in the store of somebody else: what it leaves in the history must be that user's,
+// who could not drop it otherwise.
+func TestRootInAUsersStore(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	st := open(t, root, &txn.Options{History: 1})
+	_, err := commitOps(st, ops(w("f", "old")))
+	must(t, err)
+	must(t, os.Chown(root+"/.txcommit", nobody, nobody))
+	var many []manifest.Op
+	for i := range 50 {
+		many = append(many, w(fmt.Sprint("f", i), "new"))
+	}
+	_, err = commitOps(st, many)
+	must(t, err)
+	kept, err := st.History(t.Context())
+	must(t, err)
+	for _, name := range []string{"", "0", "steps"} {
+		at := filepath.Join(root, ".txcommit/history", kept[0].ID, name)
+		if got := attributes(t, at); !strings.HasSuffix(got, " 65534:65534") {
+			t.Errorf("%s is %s, want it to be of 65534:65534", name, got)
+		}
 	}
 }

@@ -2,11 +2,12 @@ package txn
 
 import (
 	"context"
-	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
 )
 
@@ -76,7 +77,7 @@ func (c *commit) run(ctx context.Context) error {
 // ready refuses what is wrong with the transaction itself.
 func (c *commit) ready() error {
 	if c.store.opts.ReadOnly {
-		return errors.Wrap(fs.ErrPermission, "the store was opened read-only")
+		return errReadOnly()
 	}
 	if c.store.viewing() {
 		return errViewing()
@@ -186,6 +187,9 @@ func (c *commit) nothing(ses *session, sc *scan) error {
 
 // commit does steps 1 to 7 for a transaction that has something to do.
 func (c *commit) commit(ctx context.Context, ses *session, sc *scan, steps []*step) error {
+	if ses.readOnly {
+		return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
+	}
 	st, err := c.tx.openStage()
 	if err != nil {
 		return err

@@ -21,6 +21,9 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 	c.res.ID, c.res.Bytes = st.id, st.bytes.Load()
 	c.count(sc, p.removed)
 	p.keep(c.res)
+	for _, r := range c.rep.Kept { // the history has their order, also when the clock was set back
+		rec.Created = max(rec.Created, r.Created+1)
+	}
 	if rec.Key != "" {
 		if rec.Ops, err = c.tx.digest(); err != nil {
 			return nil, err
@@ -80,6 +83,7 @@ func (c *commit) notThere(ses *session, id uuid.UUID) (bool, error) {
 // resume does steps 5 to 7.
 func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recovery.Run) error {
 	c.ended = true
+	c.tx.progress.begin(PhaseCommit, len(rec.Steps), c.res.Bytes)
 	err := run.Resume()
 	c.res.Displaced = append(c.res.Displaced, run.Displaced()...)
 	if err != nil {

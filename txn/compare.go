@@ -28,6 +28,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 		compared
 	}
 	var jobs []job
+	var bytes int64
 	for p, w := range s.byPath {
 		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.exact {
 			continue
@@ -36,10 +37,14 @@ func (s *scan) compareAll(ctx context.Context) error {
 			w.conclude(c.equal)
 			continue
 		}
-		jobs = append(jobs, job{path: p, want: w})
+		jobs, bytes = append(jobs, job{path: p, want: w}), bytes+w.info.Size
+	}
+	if len(jobs) > 0 {
+		s.tx.progress.begin(PhasePlan, len(jobs), bytes)
 	}
 	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
 		j := &jobs[i]
+		defer func() { s.tx.progress.done(1, j.want.info.Size) }()
 		if j.compared, err = j.want.content.compare(s.root, j.path); err != nil {
 			err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
 		}

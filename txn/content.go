@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -28,6 +29,19 @@ type content struct {
 	exact bool
 	// streamed is a file that Tx.Create has filled.
 	streamed *stream
+}
+
+// source returns the operating system path of the op's source.
+func (o *op) source() string {
+	return o.beside(o.Source)
+}
+
+// beside returns the operating system path of a file that the op names.
+func (o *op) beside(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(o.dir, name)
 }
 
 // size of the content in bytes.

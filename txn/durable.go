@@ -14,7 +14,8 @@ import (
 // makeDurable is barrier 1: staged content, the content of renamed files, and every folder in which this transaction,
 // or the making of the store, has made a name. Were the name stage/<id> lost while the record stays, recovery would
 // take the transaction for finished.
-func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
+func (c *commit) makeDurable(ses *session, sc *scan, st *stage) error {
+	c.tx.progress.begin(PhaseSync, len(st.staged), st.bytes.Load())
 	if c.store.opts.Durability == Process {
 		if !ses.made {
 			return nil
@@ -37,8 +38,29 @@ func (c *commit) makeDurable(ses *session, _ *scan, st *stage) error {
 	if err := st.syncEach(ses.env.DB); err != nil {
 		return err
 	}
+	if err := sc.syncTwins(); err != nil {
+		return err
+	}
 	// history/ may have got its newest folder without a sync.
 	return syncFolders(st.dir, st.stages, ses.env.History, ses.env.State, ses.env.Root)
+}
+
+// syncTwins makes the new names of renames durable that are links to the renamed file already: there is no step for them,
+// and if somebody has made one a moment ago, a power cut after the removal of the old name would take the file's last name.
+func (s *scan) syncTwins() error {
+	for _, w := range s.byPath {
+		if w.kind != wantLinked || w.inside != nil || w.info.ID != w.from.info.ID {
+			continue
+		}
+		d, err := s.res.handle(w.folder)
+		if err == nil {
+			err = syncFolder(d)
+		}
+		if err != nil {
+			return pathError("sync", w.said, err)
+		}
+	}
+	return nil
 }
 
 // waitWrites waits for what StartWrite has begun, so that the syncfs after it commits once. The errors of the writes

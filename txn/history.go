@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -70,12 +71,15 @@ func (s *Store) Show(ctx context.Context, id string) (*Kept, []Change, error) {
 // GC drops history beyond the last keep transactions, and what dead processes have left. It tells what it dropped.
 func (s *Store) GC(ctx context.Context, keep int) ([]Kept, error) {
 	var dropped []Kept
+	if s.opts.ReadOnly {
+		return nil, errReadOnly()
+	}
 	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
 		if ses == nil {
 			return nil
 		}
 		if ses.readOnly {
-			return recovery.PathError("write", journal.StateFolder, fs.ErrPermission)
+			return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
 		}
 		for _, r := range kept[:max(0, len(kept)-max(0, keep))] {
 			if err := ses.env.DropHistory(r.ID.String()); err != nil {
@@ -98,6 +102,13 @@ func (s *Store) withKept(ctx context.Context, f func(*session, []*journal.Record
 	ran := false
 	err := s.locked(ctx, newWaiter(s.opts.lockTimeout()), func(ses *session) error {
 		ran = true
+		if s.opts.ReadOnly {
+			kept, err := ses.keptAsIs()
+			if err != nil {
+				return err
+			}
+			return f(ses, kept)
+		}
 		rep, err := ses.recover(ctx)
 		if err != nil {
 			return err
@@ -108,6 +119,18 @@ func (s *Store) withKept(ctx context.Context, f func(*session, []*journal.Record
 		err = f(nil, nil)
 	}
 	return err
+}
+
+// keptAsIs returns the records of the transactions in the history of a store in which nothing may be changed.
+func (s *session) keptAsIs() ([]*journal.Record, error) {
+	p, err := s.env.Look()
+	if err == nil && p.Unfinished() {
+		err = errPending(p.Outcomes()[0].ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Kept(), nil
 }
 
 // use holds the store.
@@ -190,23 +213,21 @@ func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *T
 	if rec.Keep {
 		beyond++
 	}
+	drop := ids[:max(0, min(beyond, len(ids)))]
 	if tx.undoes != "" {
-		if err := s.env.DropHistory(tx.undoes); err != nil {
-			return err
-		}
+		drop = append(drop, tx.undoes)
 	}
-	for _, id := range ids[:max(0, min(beyond, len(ids)))] {
-		if err := s.env.DropHistory(id); err != nil {
-			return err
-		}
+	var err error
+	for _, id := range drop { // one that cannot go must not make the others stay
+		err = errors.Join(err, s.env.DropHistory(id))
 	}
-	return nil
+	return err
 }
 
 // keep notes in the record what its place in the history takes.
 func (p *preparer) keep(res *Result) {
 	r := p.rec
-	r.Forgets = p.tx.forgets
+	r.Undoes = p.tx.undone
 	if p.tx.store.opts.History <= 0 {
 		return
 	}

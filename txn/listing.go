@@ -40,6 +40,9 @@ func (o *op) list() (*listing, error) {
 	}
 	name := o.source()
 	d, err := fsys.OpenDir(name)
+	if o.scratch {
+		name = o.Path // which the user knows
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}

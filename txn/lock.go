@@ -168,16 +168,17 @@ func readHolder(state *fsys.Dir) *Holder {
 // gate is the view lock: shared by readers, exclusive while steps are done. A turnstile in front of it keeps readers
 // and writers from starving each other: who waits for the view holds the turnstile, so that nobody overtakes.
 type gate struct {
-	view *os.File
+	view     *os.File
+	readOnly bool // the mount is
 }
 
 // openGate opens the view lock of a store.
 func openGate(state *fsys.Dir) (*gate, error) {
-	f, _, err := openLock(state, viewFile)
+	f, readOnly, err := openLock(state, viewFile)
 	if err != nil {
 		return nil, err
 	}
-	return &gate{f}, nil
+	return &gate{f, readOnly}, nil
 }
 
 func (g *gate) close() { _ = g.view.Close() }

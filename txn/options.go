@@ -47,6 +47,9 @@ type Options struct {
 	LockTimeout time.Duration
 	// AllowUnsafeFS permits file systems that do not promise what the guarantee needs (network and FUSE file systems).
 	AllowUnsafeFS bool
+	// Progress, if not nil, is told how far commits and plans have come: one call after the other for each of them, but
+	// from their goroutines. It must return at once, and not use the store.
+	Progress func(Progress)
 	// ReadOnly opens the store without recovering it: nothing is created or changed. Begin still works for Plan;
 	// Commit, Update and a store that needs recovery are refused.
 	ReadOnly bool

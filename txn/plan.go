@@ -1,12 +1,24 @@
 package txn
 
 import (
+	"context"
 	"io/fs"
 	"slices"
 	"strings"
 
 	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/txn/manifest"
 )
+
+// Plan tells what Commit would do now. It changes nothing and creates nothing.
+func (tx *Tx) Plan(ctx context.Context) (*Plan, error) {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return nil, ErrTxDone
+	}
+	return tx.planOnly(ctx)
+}
 
 // plan tells what the scan has found.
 func (s *scan) plan() *Plan {
@@ -24,7 +36,7 @@ func (s *scan) plan() *Plan {
 		if w.endsFolder() {
 			s.planBelow(p, w)
 		}
-		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: entryOf(w.info), After: w.after()}
+		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: s.before(w), After: w.after()}
 		if sym == '>' {
 			ch.From = w.from.path()
 		}
@@ -35,6 +47,14 @@ func (s *scan) plan() *Plan {
 	}
 	slices.SortFunc(p.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
 	return p
+}
+
+// before describes what is at the path of a want. What another op renames is told by its new name.
+func (s *scan) before(w *want) Entry {
+	if i, ok := s.vacated[w.path()]; ok && s.tx.ops[i].Kind == manifest.Rename {
+		return Entry{}
+	}
+	return entryOf(w.info)
 }
 
 func entryOf(i fsys.Info) Entry {

@@ -91,11 +91,57 @@ func (p *preparer) finishFolders() error {
 			continue
 		}
 		s := p.stage.staged[w.path()]
-		if err := p.stage.dir.Chmod(s.at, s.info.ID, bits); err != nil {
+		var err error
+		if w.like != nil {
+			err = p.stage.likeFolder(w.like, s)
+		}
+		if err == nil {
+			err = p.stage.dir.Chmod(s.at, s.info.ID, bits)
+		}
+		if err != nil {
 			return &Error{Op: w.op, Path: w.said, Err: pathError("mkdir", w.said, err)}
 		}
 	}
 	return nil
+}
+
+// likeFolder gives a folder that is made anew the owner and the attributes of the one that it stands for. What is in it is
+// there by then, and inherits nothing.
+func (s *stage) likeFolder(old *content, st *staged) error {
+	attrs, err := old.dir.Xattrs(old.rel)
+	if err != nil {
+		return err
+	}
+	d, err := s.dir.Sub(st.at)
+	if err != nil {
+		return err
+	}
+	defer closeDir(d)
+	if st.info.UID != old.info.UID || st.info.GID != old.info.GID {
+		if err := fsys.ChownFile(d.Handle(), old.info.UID, old.info.GID); err != nil {
+			return errors.Wrapf(err, "its owner %d:%d cannot be put back", old.info.UID, old.info.GID)
+		}
+	}
+	for _, x := range attrs {
+		if err := fsys.SetXattr(d.Handle(), x); err != nil {
+			return errors.Wrapf(err, "its attribute %s cannot be put back", x.Name)
+		}
+	}
+	return nil
+}
+
+// likeLink gives a link that is made anew the owner and the time of the one that it stands for.
+func (s *stage) likeLink(old *content, at string) error {
+	i, err := s.dir.Stat(at)
+	if err != nil {
+		return err
+	}
+	if i.UID != old.info.UID || i.GID != old.info.GID {
+		if err := s.dir.Chown(at, old.info.UID, old.info.GID); err != nil {
+			return errors.Wrapf(err, "its owner %d:%d cannot be put back", old.info.UID, old.info.GID)
+		}
+	}
+	return s.dir.SetMtime(at, old.info.Mtime)
 }
 
 // walkNew records what is below the new folders, as it was staged.

@@ -49,7 +49,7 @@ type Change struct {
 	From string
 	// Op is the index of the op that asks for it.
 	Op int
-	// Before and After say what is at Path now, and what will be.
+	// Before and After say what is at Path now, unless that is renamed, and what will be.
 	Before, After Entry
 }
 

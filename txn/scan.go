@@ -42,6 +42,7 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 		return nil, recovery.PathError("stat", ".", err)
 	}
 	s := &scan{tx: tx, root: root, res: res, byPath: map[string]*want{}, vacated: map[string]int{}, prunes: map[string]int{}}
+	tx.progress.begin(PhasePlan, 0, 0)
 	if err := s.all(ctx); err != nil {
 		err = s.conflictOr(err)
 		s.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -99,6 +100,7 @@ func (s *session) openParts() (err error) {
 		return err
 	}
 	s.env.View = s.gate.view
+	s.readOnly = s.readOnly || s.gate.readOnly
 	return s.openJournal()
 }
 
@@ -185,8 +187,11 @@ func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 		err = recovery.Incomplete(errors.Wrapf(syscall.EROFS, "transaction %s has to be recovered, for which the "+
 			"file system must be mounted for writing", p.Outcomes()[0].ID))
 	}
-	if err != nil || s.readOnly {
+	if err != nil {
 		return recovery.Report{}, err
+	}
+	if s.readOnly {
+		return recovery.Report{Kept: p.Kept()}, nil
 	}
 	if p.Unfinished() {
 		if err := s.lockView(ctx); err != nil {
@@ -208,20 +213,21 @@ func (s *session) lockView(ctx context.Context) error {
 	return nil
 }
 
-// grown is the size from which a journal that a huge transaction has grown is replaced by a fresh one.
+// grown is the size from which a journal that a huge transaction has grown, and that is empty for the most part by now, is
+// replaced by a fresh one.
 const grown = 512 << 10
 
 // shrink replaces a grown journal by a fresh one, once its records may go.
 func (s *session) shrink(done ...*journal.Record) error {
-	size, err := s.env.DB.Size()
-	if err != nil || size <= grown {
+	size, free, err := s.env.DB.Size()
+	if err != nil || size <= grown || free <= size/2 {
 		return err
 	}
 	if err := s.env.DB.Delete(done...); err != nil {
 		return err
 	}
 	all, err := s.env.DB.Records()
-	if err != nil || len(all) > 0 {
+	if err != nil || slices.ContainsFunc(all, func(r *journal.Record) bool { return r.State != journal.Kept }) {
 		return err
 	}
 	return makeJournal(s.env.State, s.env.DB)

@@ -77,10 +77,26 @@ func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
 		_ = s.stages.Unlink(id + recovery.OwnerSuffix)
 		return nil, stageError("mkdir", err)
 	}
+	if err = s.yield(s.stages, id); err != nil {
+		return nil, stageError("chown", err)
+	}
 	if s.dir, err = s.stages.Sub(id); err != nil {
 		return nil, stageError("open", err)
 	}
 	return s, nil
+}
+
+// yield gives what root makes in a user's store to the user: it may stay in history/ for long, and a folder can only be
+// moved out of there by its owner.
+func (s *stage) yield(d *fsys.Dir, name string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	user, err := s.state.Self()
+	if err != nil || user.UID == 0 {
+		return err
+	}
+	return d.Chown(name, user.UID, user.GID)
 }
 
 func stageError(op string, err error) error { return recovery.PathError(op, ".txcommit/stage", err) }
@@ -132,7 +148,7 @@ func (s *stage) keepSteps(rec *journal.Record) error {
 	}
 	s.bytes.Add(int64(len(b)))
 	fsys.StartWrite(s.steps)
-	return nil
+	return s.yield(s.dir, recovery.StepsFile)
 }
 
 // discard removes the stage folder of a transaction that has no record.
@@ -171,6 +187,9 @@ func (s *stage) subFor(target string) (string, error) {
 	if err := s.dir.Mkdir(name, 0o700); err != nil {
 		return "", err
 	}
+	if err := s.yield(s.dir, name); err != nil {
+		return "", err
+	}
 	s.subs[target] = name
 	return name, nil
 }
@@ -203,6 +222,9 @@ func tokenOf(w *want) token {
 	}
 	if w.content != nil {
 		t.source = w.content.info
+		if w.content.exact { // to link it changes these two
+			t.source.Nlink, t.source.Ctime = 0, 0
+		}
 	}
 	return t
 }

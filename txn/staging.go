@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -103,6 +102,11 @@ func (s *stage) link(w *want) error {
 			return err
 		}
 	}
+	if w.like != nil {
+		if err := s.likeLink(w.like, st.at); err != nil {
+			return err
+		}
+	}
 	return s.finish(w, st)
 }
 
@@ -124,6 +128,13 @@ const (
 
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
 	defer awaitForks()
+	var bytes int64
+	for _, w := range files {
+		bytes += w.content.size()
+	}
+	if len(files) > 0 {
+		sc.tx.progress.begin(PhaseStage, len(files), bytes)
+	}
 	return parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
 		if err := s.file(sc, files[i], len(files) <= kickLimit || files[i].content.size() >= kickSize); err != nil {
 			return stageFailed(files[i], err)
@@ -148,10 +159,11 @@ func (s *stage) file(sc *scan, w *want, kick bool) error {
 	if err != nil {
 		return err
 	}
+	defer sc.tx.progress.done(1, 0)
 	if linked, err := s.linkSource(sc, w, st); linked || err != nil {
 		return err
 	}
-	f, err := s.fill(w, st.at)
+	f, err := s.fill(&sc.tx.progress, w, st.at)
 	if err != nil {
 		return err
 	}
@@ -177,7 +189,7 @@ func (s *stage) file(sc *scan, w *want, kick bool) error {
 }
 
 // fill makes the staged file with its content.
-func (s *stage) fill(w *want, at string) (*os.File, error) {
+func (s *stage) fill(p *progress, w *want, at string) (*os.File, error) {
 	if st := w.content.streamed; st != nil && st.at != "" {
 		return st.moveTo(s, at)
 	}
@@ -189,16 +201,17 @@ func (s *stage) fill(w *want, at string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := copyContent(f, w.content); err != nil {
+	if err := copyContent(p, f, w.content); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func copyContent(f *os.File, c *content) error {
+func copyContent(p *progress, f *os.File, c *content) error {
 	if c.data != nil {
 		_, err := f.Write(c.data)
+		p.done(0, int64(len(c.data)))
 		return withoutName(f, err)
 	}
 	src, err := c.open()
@@ -206,8 +219,7 @@ func copyContent(f *os.File, c *content) error {
 		return err
 	}
 	defer src.Close()
-	_, err = io.Copy(f, src)
-	err = withoutName(f, err)
+	err = withoutName(f, p.copy(f, src))
 	if err == nil {
 		err = checkSize(f, c.size())
 	}

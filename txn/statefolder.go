@@ -203,7 +203,7 @@ func writeFile(state *fsys.Dir, name string, data []byte) error {
 	return recovery.PathError("write", statePath(name), bareErrno(err))
 }
 
-// makeJournal makes an empty, pre-grown journal, with the keys of an old one that has no records. It is made under a
+// makeJournal makes an empty, pre-grown journal, with the keys of an old one and the history, which are all that it holds. It is made under a
 // temporary name and made durable before and after it gets its name: bbolt itself would leave half a file after a
 // crash, and does not sync the folder.
 func makeJournal(state *fsys.Dir, old *journal.DB) error {

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"runtime"
 	"sync"
@@ -87,10 +88,16 @@ func (s *Store) refusePending(ctx context.Context) error {
 		return err
 	}
 	if len(st.Pending) > 0 {
-		return recovery.Incomplete(errors.Newf("transaction %s has to be recovered first", st.Pending[0].ID))
+		return errPending(st.Pending[0].ID)
 	}
 	return nil
 }
+
+func errPending(id string) error {
+	return recovery.Incomplete(errors.Newf("transaction %s has to be recovered first", id))
+}
+
+func errReadOnly() error { return errors.Wrap(fs.ErrPermission, "the store was opened read-only") }
 
 // recover ends what a crash has left, if there is a store.
 func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
@@ -210,6 +217,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 		return nil, err
 	}
 	tx := &Tx{store: s, id: id, byPath: map[string]int{}, compared: map[string]compared{}}
+	tx.progress.tell = s.opts.Progress
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.hold(); err != nil {

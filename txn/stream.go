@@ -41,7 +41,8 @@ type stream struct {
 	mu     sync.Mutex
 	buf    []byte
 	f      *os.File
-	at     string // in the stage folder; "" while in memory
+	at     string   // in the stage folder; "" while in memory
+	temp   *os.File // without a name, where nothing may be made in the root
 	size   int64
 	closed bool
 	failed error // a stream that has failed once cannot be committed
@@ -80,7 +81,16 @@ func (s *stream) write(p []byte) (int, error) {
 }
 
 // spill moves the stream from memory to the stage folder.
-func (s *stream) spill() error {
+func (s *stream) spill() (err error) {
+	if s.tx.store.opts.ReadOnly {
+		if s.temp, err = tempFile(); err != nil {
+			return err
+		}
+		s.f = s.temp
+		_, err = s.f.Write(s.buf)
+		s.buf = nil
+		return err
+	}
 	st, err := s.tx.openStage()
 	if err != nil {
 		return err
@@ -95,6 +105,15 @@ func (s *stream) spill() error {
 	return err
 }
 
+// tempFile makes a file that nobody else can find, and that goes with its handle.
+func tempFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "txcommit-") //nolint:forbidigo // not in the tree
+	if err == nil {
+		_ = os.Remove(f.Name()) //nolint:forbidigo // not in the tree
+	}
+	return f, err
+}
+
 // Close ends the content.
 func (s *stream) Close() error {
 	s.mu.Lock()
@@ -103,7 +122,8 @@ func (s *stream) Close() error {
 		return &fs.PathError{Op: "close", Path: s.said, Err: fs.ErrClosed}
 	}
 	s.closed = true
-	if s.f == nil {
+	if s.f == nil || s.temp != nil {
+		s.f = nil
 		return s.failed
 	}
 	err := s.f.Close()
@@ -130,6 +150,9 @@ func (s *stream) ready() error {
 func (s *stream) open() (io.ReadCloser, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.temp != nil {
+		return io.NopCloser(io.NewSectionReader(s.temp, 0, s.size)), nil
+	}
 	if s.at == "" {
 		return io.NopCloser(bytes.NewReader(s.buf)), nil
 	}

@@ -75,13 +75,21 @@ func (t *treeScan) folder(n *node, at place) error {
 	if err := t.replaceable(n, at); err != nil {
 		return err
 	}
-	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777}
+	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777, like: t.like(n)}
 	if err := t.put(w); err != nil {
 		return err
 	}
 	// A folder of its own: another op on a path below means what is there now.
 	f := &folder{path: at.path(), name: at.name, parent: at.folder}
 	return t.entries(n, f)
+}
+
+// like is what an entry of a listing that is put back shall be like.
+func (t *treeScan) like(n *node) *content {
+	if !t.l.exact {
+		return nil
+	}
+	return &content{dir: t.l.dir, rel: n.rel, info: n.info}
 }
 
 // replaceable refuses to change the kind of an entry without prune.
@@ -139,7 +147,7 @@ func (t *treeScan) entry(n *node, at place) error {
 	}
 	w := &want{place: at, op: t.i, said: t.said(n)}
 	if n.info.Kind == fsys.Link {
-		w.kind, w.target = wantLink, n.target
+		w.kind, w.target, w.like = wantLink, n.target, t.like(n)
 		return t.putLink(w)
 	}
 	w.kind = wantFile
@@ -147,6 +155,9 @@ func (t *treeScan) entry(n *node, at place) error {
 	w.content = &content{dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact}
 	if t.o.Times {
 		w.mtime = n.info.Mtime
+	}
+	if t.o.quick && at.info.Kind == fsys.File && at.info.Size == n.info.Size && at.info.Mtime == n.info.Mtime {
+		w.conclude(true)
 	}
 	return t.put(w)
 }

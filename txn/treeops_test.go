@@ -187,3 +187,38 @@ func TestTreeTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestQuick changes a source's content but neither its size nor its time: only a quick sync takes it for unchanged. A
+// mode is set all the same, and new content gets the source's time.
+func TestQuick(t *testing.T) {
+	dir := t.TempDir()
+	root, src := filepath.Join(dir, "root"), filepath.Join(dir, "src")
+	plant(t, dir, "root/", "src/f=one", "src/g=one")
+	st := open(t, root, nil)
+	sync := func(o txn.TreeOptions) *txn.Result {
+		tx, err := st.Begin(t.Context())
+		must(t, err)
+		must(t, tx.SyncTree("pub", src, o))
+		res, err := tx.Commit(t.Context())
+		must(t, err)
+		return res
+	}
+	sync(txn.TreeOptions{Quick: true})
+	was, err := os.Stat(filepath.Join(src, "f"))
+	must(t, err)
+	if now, err := os.Stat(filepath.Join(root, "pub/f")); err != nil || !now.ModTime().Equal(was.ModTime()) {
+		t.Errorf("pub/f has another time than its source: %v, %v", now, err)
+	}
+	must(t, os.WriteFile(filepath.Join(src, "f"), []byte("two"), 0o644))
+	must(t, os.Chtimes(filepath.Join(src, "f"), was.ModTime(), was.ModTime()))
+	must(t, os.Chmod(filepath.Join(src, "f"), 0o600))
+	must(t, os.WriteFile(filepath.Join(src, "g"), []byte("two"), 0o644))
+	if res := sync(txn.TreeOptions{Quick: true}); res.Changed != 2 {
+		t.Errorf("a quick sync: changed %d, want the mode of f and the content of g", res.Changed)
+	}
+	compareTrees(t, map[string]string{".": "d", "pub": "d", "pub/f": "one", "pub/g": "two"}, contents(t, root))
+	if res := sync(txn.TreeOptions{}); res.Changed != 1 {
+		t.Errorf("a full sync: changed %d, want f", res.Changed)
+	}
+	compareTrees(t, map[string]string{".": "d", "pub": "d", "pub/f": "two", "pub/g": "two"}, contents(t, root))
+}

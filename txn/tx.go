@@ -1,10 +1,8 @@
 package txn
 
 import (
-	"context"
 	"crypto/sha256"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
@@ -41,6 +40,9 @@ type TreeOptions struct {
 	Move bool
 	// Times keeps the source's modification times.
 	Times bool
+	// Quick takes a file for unchanged where size and modification time are those of the source, and does not read it, as
+	// rsync does. It implies Times. A source that was written without a new modification time is missed.
+	Quick bool
 }
 
 // op is an op of a manifest as a transaction holds it.
@@ -50,6 +52,7 @@ type op struct {
 	content *stream // of Tx.Create
 	dir     string  // what Source is relative to
 	listing *listing
+	quick   bool  // TreeOptions.Quick
 	back    *back // of an undo
 	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
 }
@@ -68,9 +71,11 @@ type Tx struct {
 	message string
 	streams []*stream
 	schemas schemas
-	undoes  string // the kept transaction that this one takes back, and its key
-	forgets string
-	kept    *fsys.Dir // the folder of that transaction
+
+	progress progress
+	undoes   string // the kept transaction that this one takes back, and its key
+	undone   *journal.Undone
+	kept     *fsys.Dir // the folder of that transaction
 
 	// compared are the files whose content was compared with what the transaction wants there.
 	compared map[string]compared
@@ -126,8 +131,8 @@ func (tx *Tx) Chmod(path string, mode fs.FileMode, conds ...Cond) error {
 func (tx *Tx) SyncTree(path, source string, o TreeOptions) error {
 	return tx.add(op{Op: manifest.Op{
 		Kind: manifest.Tree, Path: path, Source: source,
-		Prune: o.Prune, Exclude: slices.Clone(o.Exclude), Move: o.Move, Times: o.Times,
-	}}, nil)
+		Prune: o.Prune, Exclude: slices.Clone(o.Exclude), Move: o.Move, Times: o.Times || o.Quick,
+	}, quick: o.Quick}, nil)
 }
 
 // Apply adds the ops, the id and the message of a manifest. Its sources are relative to dir.
@@ -268,19 +273,6 @@ func (o *op) ends() []string {
 	return []string{o.Path}
 }
 
-// source returns the operating system path of the op's source.
-func (o *op) source() string {
-	return o.beside(o.Source)
-}
-
-// beside returns the operating system path of a file that the op names.
-func (o *op) beside(name string) string {
-	if filepath.IsAbs(name) {
-		return name
-	}
-	return filepath.Join(o.dir, name)
-}
-
 // Rollback ends the transaction without a change. After Commit it is a no-op that returns ErrTxDone.
 func (tx *Tx) Rollback() error {
 	tx.mu.Lock()
@@ -291,14 +283,4 @@ func (tx *Tx) Rollback() error {
 	tx.done = true
 	tx.store.forget(tx)
 	return errors.Join(tx.release(), tx.store.drop())
-}
-
-// Plan tells what Commit would do now. It changes nothing and creates nothing.
-func (tx *Tx) Plan(ctx context.Context) (*Plan, error) {
-	tx.mu.Lock()
-	defer tx.mu.Unlock()
-	if tx.done {
-		return nil, ErrTxDone
-	}
-	return tx.planOnly(ctx)
 }

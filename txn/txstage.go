@@ -91,6 +91,9 @@ func (s *stream) abandon() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed, s.buf = true, nil
+	if s.temp != nil {
+		s.f = s.temp
+	}
 	if s.f == nil {
 		return nil
 	}
@@ -107,6 +110,9 @@ func (tx *Tx) digest() ([]byte, error) {
 	for i := range tx.ops {
 		o := tx.ops[i].Op
 		o.Line, o.Col = 0, 0
+		if tx.ops[i].scratch {
+			o.Source = "" // another one each time
+		}
 		if err := enc.Encode(o); err != nil {
 			return nil, errors.Wrap(err, "digest of the ops")
 		}

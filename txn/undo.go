@@ -60,7 +60,7 @@ func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx
 
 // undo adds the ops that take a kept transaction back.
 func (tx *Tx) undo(r *journal.Record, opts UndoOptions) error {
-	tx.undoes, tx.forgets = r.ID.String(), r.Key
+	tx.undoes, tx.undone = r.ID.String(), &journal.Undone{ID: r.ID, Key: r.Key}
 	tx.message = "undo of " + tx.undoes
 	if r.Message != "" {
 		tx.message += ": " + r.Message
@@ -242,7 +242,13 @@ func (s *scan) putBack(i int, o *op, at place) error {
 		return err
 	}
 	old := o.back.step.Old
-	if journal.Inode(info.ID) != old.Inode || info.Kind != fsys.Folder && (info.Size != old.Size || info.Mtime != old.Mtime) {
+	switch {
+	case !info.Exists():
+		return recovery.Conflict("", "cannot be undone: what the transaction replaced is not kept any more")
+	case o.back.force:
+	case journal.Inode(info.ID) != old.Inode:
+		return recovery.Conflict("", "cannot be undone: what is kept is not the file that the transaction replaced, since the store was copied or restored")
+	case info.Kind != fsys.Folder && (info.Size != old.Size || info.Mtime != old.Mtime):
 		return recovery.Conflict("", "cannot be undone: what the transaction replaced was changed since, by its other name")
 	}
 	w := &want{place: at, op: i, said: o.Path}
@@ -252,7 +258,7 @@ func (s *scan) putBack(i int, o *op, at place) error {
 		w.content = &content{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}
 		return s.put(w)
 	case fsys.Link:
-		w.kind = wantLink
+		w.kind, w.like = wantLink, &content{dir: d, rel: rel, info: info}
 		if w.target, err = d.ReadLink(rel); err != nil {
 			return err
 		}
@@ -279,7 +285,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 		o.listing = l
 	}
 	t := &treeScan{s, i, o, o.listing}
-	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777}
+	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777, like: t.like(o.listing.top)}
 	if err := s.put(w); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -162,6 +163,30 @@ func TestUndoKeepsWhatOthersAdded(t *testing.T) {
 	compareTrees(t, map[string]string{".": "d", "a": "d", "a/b": "d", "a/b/mine": "mine"}, contents(t, root))
 }
 
+// TestUndoLinksOnce undoes where the folder of a removed file is gone too, and where it is there: the file must come back,
+// and have no other name once the transaction that is undone has left the history.
+func TestUndoLinksOnce(t *testing.T) {
+	for name, drift := range map[string]func(string) error{"folder gone": os.Remove, "as it was": func(string) error { return nil }} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			plant(t, root, "a/f=old")
+			st := open(t, root, &txn.Options{History: 1})
+			_, err := commitOps(st, ops(rm("a/f")))
+			must(t, err)
+			must(t, drift(root+"/a"))
+			_, err = st.Undo(t.Context(), "", txn.UndoOptions{})
+			must(t, err)
+			must(t, st.Close())
+			compareTrees(t, map[string]string{".": "d", "a": "d", "a/f": "old"}, contents(t, root))
+			i, err := os.Stat(root + "/a/f")
+			must(t, err)
+			if n := i.Sys().(*syscall.Stat_t).Nlink; n != 1 {
+				t.Errorf("a/f has %d names, want 1", n)
+			}
+		})
+	}
+}
+
 // TestUndoOfAnUndoDrifts edits, after an undo, what it has put back.
 func TestUndoOfAnUndoDrifts(t *testing.T) {
 	root := t.TempDir()
@@ -186,38 +211,32 @@ func TestUndoOfAnUndoDrifts(t *testing.T) {
 	compareTrees(t, map[string]string{".": "d", "f": "new", "i": "old"}, contents(t, root))
 }
 
-// TestHistoryIsBounded commits five times with two kept, and then once with none.
-func TestHistoryIsBounded(t *testing.T) {
+// TestUndoByForceOfWhatHasAnotherName edits a renamed file, which is the file that is kept: only force puts that back.
+func TestUndoByForceOfWhatHasAnotherName(t *testing.T) {
 	root := t.TempDir()
-	st := open(t, root, &txn.Options{History: 2})
-	for i := range 5 {
-		res, err := commitOps(st, ops(w("f", fmt.Sprint("version ", i))))
-		must(t, err)
-		if want := int64(len("version 0")); i > 0 && res.Kept != want {
-			t.Errorf("commit %d keeps %d bytes, want %d", i, res.Kept, want)
-		}
-	}
-	kept, err := st.History(t.Context())
-	if err != nil || len(kept) != 2 || kept[0].Bytes != 9 {
-		t.Errorf("History = %+v, %v; want two transactions that keep 9 bytes", kept, err)
-	}
-	on, err := os.ReadDir(root + "/.txcommit/history")
-	if err != nil || len(on) != 2 {
-		t.Errorf("history/ holds %v, %v; want two folders", on, err)
-	}
-	none := open(t, root, nil)
-	_, err = commitOps(none, ops(w("f", "last")))
+	plant(t, root, "f=old")
+	st := open(t, root, &txn.Options{History: 1})
+	_, err := commitOps(st, ops(mv("f", "g")))
 	must(t, err)
-	if kept, err = none.History(t.Context()); err != nil || len(kept) > 0 {
-		t.Errorf("History = %+v, %v; want none", kept, err)
+	must(t, os.WriteFile(root+"/g", []byte("mine"), 0o644))
+	if _, err := st.Undo(t.Context(), "", txn.UndoOptions{}); !errors.Is(err, txn.ErrConflict) {
+		t.Fatalf("Undo = %v, want ErrConflict", err)
 	}
-	checkLitter(t, root, true)
+	_, err = st.Undo(t.Context(), "", txn.UndoOptions{Force: true})
+	must(t, err)
+	compareTrees(t, map[string]string{".": "d", "f": "mine"}, contents(t, root))
 }
 
 // TestUndoForgetsTheKey applies an id, undoes it, and applies it again.
 func TestUndoForgetsTheKey(t *testing.T) {
+	for name, durability := range map[string]txn.Durability{"sync": txn.Sync, "process": txn.Process} {
+		t.Run(name, func(t *testing.T) { undoForgetsTheKey(t, &txn.Options{History: 1, Durability: durability}) })
+	}
+}
+
+func undoForgetsTheKey(t *testing.T, opts *txn.Options) {
 	root := t.TempDir()
-	st := open(t, root, &txn.Options{History: 1})
+	st := open(t, root, opts)
 	apply := func() *txn.Result {
 		tx, err := begin(st, ops(w("f", "new")))
 		must(t, err)

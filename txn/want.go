@@ -33,6 +33,7 @@ type want struct {
 	mode    manifest.Mode // exact, if given
 	perm    uint32        // what open(2) or mkdir(2) would be asked for
 	mtime   int64         // of the content, if not 0
+	like    *content      // the folder or link that an undo makes anew
 	from    *place        // wantLinked, wantMoved
 	empty   bool          // a folder that is removed must be empty
 	replace bool          // wantLinked over something

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/txcommit/txcommit/internal/fsys"
@@ -85,6 +86,7 @@ func (w *walk) folder(d *fsys.Dir, rel string) error {
 		w.unreadable.add(rel)
 		return nil
 	}
+	slices.Sort(names)
 	for _, name := range names {
 		if w.seen++; w.seen > enough {
 			return nil
@@ -134,7 +136,7 @@ func (x *examination) overlay() {
 	}
 	var table []byte
 	if err == nil {
-		table, err = os.ReadFile("/proc/self/mountinfo")
+		table, err = os.ReadFile("/proc/thread-self/mountinfo")
 	}
 	layers, redirect := 0, false
 	if err == nil {

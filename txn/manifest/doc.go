@@ -15,6 +15,12 @@
 //	 "message": "new front page", optional: at most 64 KiB
 //	 "ops":     [op, ...]}        in any order, may be empty
 //
+// A stream is JSON Lines: an object {"version": 1, "stream": true} that may
+// have an id and a message, and then one op a line, to the end of the text.
+// It can be written and read piece by piece. Nothing tells that lines are
+// missing at its end: who writes it must see to it that it is whole before
+// it is applied.
+//
 // An op is an object; its keys may come in any order:
 //
 //	op       required              optional

@@ -17,7 +17,7 @@ const (
 )
 
 // manifestKeys are the keys of the manifest itself.
-var manifestKeys = []string{"version", "id", "message", "ops"}
+var manifestKeys = []string{"version", "id", "message", "ops", "stream"}
 
 // Parse reads the manifest in r to its end and checks all that can be checked
 // without the tree. The name is used in errors only.
@@ -47,6 +47,7 @@ type parser struct {
 	m       Manifest
 	version bool // has been read, and is ours
 	ops     bool // have been read
+	stream  bool // the ops follow the object
 }
 
 func (p *parser) manifest() error {
@@ -65,6 +66,10 @@ func (p *parser) manifest() error {
 	switch {
 	case !p.version:
 		return p.errorAt(open, "", `"version" is missing; add "version": 1`)
+	case p.stream && p.ops:
+		return p.errorAt(open, "", `a stream has its ops on the lines that follow; remove "ops" or "stream"`)
+	case p.stream:
+		return p.readLines()
 	case !p.ops:
 		return p.errorAt(open, "", `"ops" is missing; add "ops": [...]`)
 	}
@@ -85,6 +90,8 @@ func (p *parser) member() error {
 		return p.readMessage()
 	case "ops":
 		return p.readOps()
+	case "stream":
+		return p.readStream()
 	}
 	return p.errorf(at, "unknown key %s; %s", quote(key), suggest(string(key), "a manifest has", manifestKeys))
 }
@@ -151,6 +158,36 @@ func (p *parser) readOps() error {
 	}
 	p.ops = true
 	return p.end()
+}
+
+func (p *parser) readStream() error {
+	kind := p.peek()
+	if kind != 't' && kind != 'f' {
+		return p.mismatch("true or false")
+	}
+	p.stream = kind == 't'
+	_, _, err := p.token()
+	return err
+}
+
+// readLines reads the ops of a stream, to the end of the text.
+func (p *parser) readLines() error {
+	r := &opReader{scanner: p.scanner}
+	for {
+		kind, at := p.ahead()
+		if kind == jsontext.KindInvalid {
+			_, err := p.dec.ReadToken()
+			if errors.Is(err, io.EOF) && p.src.err == nil {
+				return nil
+			}
+			return p.fail(err, kind, at)
+		}
+		p.within = opPointer(len(p.m.Ops))
+		if err := r.read(len(p.m.Ops)); err != nil {
+			return err
+		}
+		p.m.Ops = append(p.m.Ops, r.op)
+	}
 }
 
 // trailing makes sure that nothing follows the manifest.

@@ -31,6 +31,8 @@ type scanner struct {
 	src  *source
 	dec  *jsontext.Decoder
 	last place // start of the last token that was read
+
+	within string // the pointer of what is read as a value of its own
 }
 
 func newScanner(name string, r io.Reader, limit int64) (*scanner, error) {
@@ -176,7 +178,7 @@ func (s *scanner) mismatch(want string) error {
 
 // errorf returns an error about the value or key that was read last.
 func (s *scanner) errorf(at place, format string, args ...any) error {
-	return s.errorAt(at, string(s.dec.StackPointer()), fmt.Sprintf(format, args...))
+	return s.errorAt(at, s.within+string(s.dec.StackPointer()), fmt.Sprintf(format, args...))
 }
 
 func (s *scanner) errorAt(at place, pointer, msg string) error {

@@ -76,6 +76,7 @@ var values = map[string][]string{
 	"version": {"1", "1.0", "1e0", "0", "2", "1.5", `"1"`, "null"},
 	"id":      {`"a"`, `"é 1"`, `""`, `"a\tb"`, `"a\u0085b"`, `"a\u007f"`, "null", "1", `"` + strings.Repeat("n", 255) + `"`, `"` + strings.Repeat("n", 256) + `"`},
 	"message": {`""`, `"a\nb"`, "[]", `"` + strings.Repeat("m", 64<<10) + `"`, `"` + strings.Repeat("m", 64<<10+1) + `"`},
+	"stream":  {"true", "false", `"true"`, "1", "null"},
 	"ops":     {"[]", "null", "{}", "[null]", `["a"]`, "[{}]", `[{"op": 1}]`, `[{"op": "wirte", "path": "a"}]`},
 	"op":      {`"write"`, `"remove"`, `"rename"`, `"mkdir"`, `"symlink"`, `"chmod"`, `"tree"`, `"link"`, `""`, "1", "null"},
 	"path": {
@@ -185,7 +186,10 @@ func TestSchemaAgrees(t *testing.T) {
 			top[key] = was
 		}
 	}
-	for _, text := range []string{"", "[]", "null", `"a"`, "{}", `{"version": 1}`, `{"ops": []}`, `{"version": 1, "ops": []} {}`, `{"version": 1, "ops": []`} {
+	for _, text := range []string{
+		`{"version": 1, "stream": true}`, `{"version": 1, "stream": true, "id": "a", "message": "m"}`, `{"version": 1, "stream": false}`,
+		`{"stream": true}`, "", "[]", "null", `"a"`, "{}", `{"version": 1}`, `{"ops": []}`, `{"version": 1, "ops": []} {}`, `{"version": 1, "ops": []`,
+	} {
 		try(text)
 	}
 	t.Logf("%d texts, %d of them accepted", n, accepted)

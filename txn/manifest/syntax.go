@@ -24,7 +24,7 @@ func (s *scanner) fail(err error, kind jsontext.Kind, start place) error {
 			}
 			at = start
 		}
-		return s.errorAt(at, string(syntax.JSONPointer), msg)
+		return s.errorAt(at, s.within+string(syntax.JSONPointer), msg)
 	case errors.Is(err, errTooLarge):
 		return &Error{Name: s.name, Msg: errTooLarge.Error()}
 	case s.src.err != nil:

@@ -1,0 +1,145 @@
+//go:build unix
+
+package txn_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/txcommit/txcommit/journal"
+	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// TestHistoryIsBounded commits five times with two kept, and then once with none.
+func TestHistoryIsBounded(t *testing.T) {
+	root := t.TempDir()
+	st := open(t, root, &txn.Options{History: 2})
+	for i := range 5 {
+		res, err := commitOps(st, ops(w("f", fmt.Sprint("version ", i))))
+		must(t, err)
+		if want := int64(len("version 0")); i > 0 && res.Kept != want {
+			t.Errorf("commit %d keeps %d bytes, want %d", i, res.Kept, want)
+		}
+	}
+	kept, err := st.History(t.Context())
+	if err != nil || len(kept) != 2 || kept[0].Bytes != 9 {
+		t.Errorf("History = %+v, %v; want two transactions that keep 9 bytes", kept, err)
+	}
+	on, err := os.ReadDir(root + "/.txcommit/history")
+	if err != nil || len(on) != 2 {
+		t.Errorf("history/ holds %v, %v; want two folders", on, err)
+	}
+	none := open(t, root, nil)
+	_, err = commitOps(none, ops(w("f", "last")))
+	must(t, err)
+	if kept, err = none.History(t.Context()); err != nil || len(kept) > 0 {
+		t.Errorf("History = %+v, %v; want none", kept, err)
+	}
+	checkLitter(t, root, true)
+}
+
+// TestHistoryLetsTheJournalShrink has a transaction of level process make the journal grow, and then commits something small
+// twice: the journal must be small again, and what is kept still be there.
+func TestHistoryLetsTheJournalShrink(t *testing.T) {
+	root := t.TempDir()
+	must(t, os.Mkdir(root+"/d", 0o755))
+	var many []manifest.Op
+	for i := range 8000 {
+		many = append(many, w(fmt.Sprintf("d/a-file-with-a-longer-name-%d", i), ""))
+	}
+	_, err := commitOps(open(t, root, &txn.Options{History: 2, Durability: txn.Process}), many)
+	must(t, err)
+	size := func() int64 {
+		i, err := os.Stat(root + "/.txcommit/journal.db")
+		must(t, err)
+		return i.Size()
+	}
+	grown := size()
+	st := open(t, root, &txn.Options{History: 1})
+	for i := range 3 {
+		_, err := commitOps(st, ops(w("f", fmt.Sprint(i))))
+		must(t, err)
+	}
+	if now := size(); grown <= 512<<10 || now >= grown {
+		t.Errorf("the journal has %d bytes, %d before; want it to grow beyond 512 KiB and shrink", now, grown)
+	}
+	if kept, err := st.History(t.Context()); err != nil || len(kept) != 1 {
+		t.Errorf("History = %+v, %v; want one transaction", kept, err)
+	}
+	res, err := st.Undo(t.Context(), "", txn.UndoOptions{})
+	if err != nil || res.Cleanup != nil {
+		t.Errorf("Undo = %+v, %v", res, err)
+	}
+}
+
+// TestHistoryAfterTheClockWasSetBack makes the last transaction in the history one of tomorrow: the next one is the last
+// all the same, and what must go for it is the oldest.
+func TestHistoryAfterTheClockWasSetBack(t *testing.T) {
+	root := t.TempDir()
+	st := open(t, root, &txn.Options{History: 2})
+	commit := func(path string) string {
+		res, err := commitOps(st, ops(w(path, "new")))
+		must(t, err)
+		return res.ID
+	}
+	commit("f")
+	second := commit("g")
+	commitTomorrow(t, root, second)
+	third := commit("h")
+	if kept, err := st.History(t.Context()); err != nil || len(kept) != 2 || kept[0].ID != third || kept[1].ID != second {
+		t.Errorf("History = %+v, %v; want %s and %s", kept, err, third, second)
+	}
+	fourth := commit("i")
+	if kept, err := st.History(t.Context()); err != nil || len(kept) != 2 || kept[0].ID != fourth || kept[1].ID != third {
+		t.Errorf("History = %+v, %v; want %s and %s", kept, err, fourth, third)
+	}
+}
+
+// commitTomorrow changes the time of a transaction in the journal.
+func commitTomorrow(t *testing.T, root, id string) {
+	t.Helper()
+	db, err := journal.Open(os.OpenFile, root+"/.txcommit/journal.db")
+	must(t, err)
+	defer db.Close()
+	all, err := db.Records()
+	must(t, err)
+	for _, r := range all {
+		if r.ID.String() != id {
+			continue
+		}
+		r.State = journal.Kept // so that it goes
+		must(t, db.SetState(r, journal.Abandoned))
+		must(t, db.Delete(r))
+		r.State, r.Created = journal.Decided, time.Now().Add(24*time.Hour).UnixNano()
+		must(t, db.Put(r, nil))
+	}
+}
+
+// TestReadOnlyStore looks at the history of a store that was opened read-only: it may not be changed.
+func TestReadOnlyStore(t *testing.T) {
+	root := t.TempDir()
+	_, err := commitOps(open(t, root, &txn.Options{History: 1}), ops(w("f", "new")))
+	must(t, err)
+	must(t, os.WriteFile(root+"/.txcommit/view.lock", nil, 0o600)) // not clean, which a recovery would change
+	st := open(t, root, &txn.Options{ReadOnly: true})
+	if kept, err := st.History(t.Context()); err != nil || len(kept) != 1 {
+		t.Errorf("History = %+v, %v; want one transaction", kept, err)
+	}
+	if _, _, err := st.Show(t.Context(), ""); err != nil {
+		t.Errorf("Show = %v", err)
+	}
+	if dropped, err := st.GC(t.Context(), 0); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("GC = %+v, %v; want ErrPermission", dropped, err)
+	}
+	if _, err := st.Undo(t.Context(), "", txn.UndoOptions{}); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("Undo = %v, want ErrPermission", err)
+	}
+	if b, err := os.ReadFile(root + "/.txcommit/view.lock"); err != nil || len(b) > 0 {
+		t.Errorf("view.lock holds %q, %v; want it as it was", b, err)
+	}
+}
