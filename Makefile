@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover bench crash-long
+.PHONY: check ci test race lint fuzz cover bench crash-long model
 
 check:
 	.ci/run format modules vet lint readme
@@ -29,7 +29,12 @@ cover:
 bench:
 	go -C bench run .
 
-# As root: power cuts on real file systems, with new seeds. make crash-long FOR=2h
+# As root: power cuts with new seeds, in the model and on real file systems, and a report on ext4 with fast_commit.
+# make crash-long FOR=2h
 FOR ?= 30m
 crash-long:
-	go -C crashtest test ./block ./model -run '^TestLong$$' -long $(FOR) -timeout 0 -count=1 -v
+	go -C crashtest test ./block ./model -run '^Test(Long|FastCommit)$$' -long $(FOR) -timeout 0 -count=1 -v
+
+# The model of the protocol, beyond what CI searches of it.
+model:
+	go -C crashtest test ./protocol -run '^Test(Protocol|Larger)$$' -long 4m -timeout 0 -count=1 -v

@@ -103,6 +103,21 @@ func TestBusySaysWhoHoldsIt(t *testing.T) {
 	clean(t, root)
 }
 
+// TestNoteIsTakenBack commits, and then holds the lock without a note about it: nobody else is named as its holder.
+func TestNoteIsTakenBack(t *testing.T) {
+	root, _ := seeded(t, map[string]string{"a": "old"})
+	hasty := open(t, root, &txn.Options{LockTimeout: -1})
+	release := holdLock(t, root)
+	if err := hasty.Update(ctx, put("a", "new")); !errors.Is(err, txn.ErrBusy) || !strings.Contains(err.Error(), "held by another process") {
+		t.Errorf("Update: %v, want ErrBusy that names nobody", err)
+	}
+	if s, err := txn.Status(ctx, root, nil); err != nil || s.State != "busy" || s.Holder != nil {
+		t.Errorf("Status: %+v, %v; want busy and no holder", s, err)
+	}
+	release()
+	clean(t, root)
+}
+
 // TestViewsKeepWritersOut checks that a commit that waits for a view in vain says so, and leaves the tree old.
 func TestViewsKeepWritersOut(t *testing.T) {
 	root, st := seeded(t, map[string]string{"a": "old"})

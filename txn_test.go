@@ -147,7 +147,12 @@ func clean(t *testing.T, root string) {
 	if st.State != "clean" || len(st.Pending) > 0 || st.Leftovers > 0 || len(st.Displaced) > 0 {
 		t.Errorf("Status = %+v, want clean with nothing left", st)
 	}
-	for _, folder := range []string{"stage", "trash", "displaced"} {
+	trash := filepath.Join(root, ".txcommit/trash")
+	eventually(t, "trash/ is empty", func() bool { // it is emptied while the process goes on
+		left, _ := os.ReadDir(trash)
+		return len(left) == 0
+	})
+	for _, folder := range []string{"stage", "displaced"} {
 		entries, err := os.ReadDir(filepath.Join(root, ".txcommit", folder))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			t.Error(err)

@@ -21,7 +21,7 @@ type app struct {
 	// running is set when a command's own code starts. Errors before that are cobra's, about the usage.
 	running bool
 	// manifest is where the ops come from; nil if they do not come from one.
-	manifest *manifest.Manifest
+	manifest *manifest.Positions
 	// report is what there is to say; nil until there is something.
 	report report
 }
@@ -30,6 +30,9 @@ type app struct {
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args to cobra
+	if completes(args) {
+		return a.complete(ctx, root)
+	}
 	cmd, err := root.ExecuteContextC(ctx)
 	if err != nil && !a.running {
 		err = usageError(cmd, err)
@@ -37,7 +40,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 			a.flags.output.value = "json"
 		}
 	}
-	return a.finish(err)
+	return a.passedOn(cmd, err, a.finish(err))
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -72,8 +75,9 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.report = newHelpReport(cmd) })
 	root.SetHelpCommand(a.helpCommand())
-	root.AddCommand(a.applyCommand(), a.syncCommand(), a.recoverCommand(), a.statusCommand(), a.versionCommand(),
+	root.AddCommand(a.applyCommand(), a.syncCommand(), a.planCommand(), a.recoverCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.undoCommand(), a.gcCommand(), a.runCommand(), a.viewCommand(), a.doctorCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 		exitCodesTopic())
+	completeFlags(root)
 	return root
 }
 

@@ -2,65 +2,94 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
-	"github.com/txcommit/txcommit/txn"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 func (a *app) applyCommand() *cobra.Command {
-	flags := &commitFlags{}
+	flags, from := &commitFlags{}, &inputFlags{}
 	cmd := &cobra.Command{
 		Use:   "apply MANIFEST|-",
-		Short: "Commit the changes that a manifest lists",
-		Long: `Commit the changes that a manifest lists: all of them or none.
+		Short: "Commit the changes that a manifest, an archive or a patch makes",
+		Long: `Commit the changes that a manifest lists: all of them or none. An archive (--tar) or a
+patch (--patch) can stand in its place.
 
 MANIFEST is a JSON file; - reads it from standard input. Sources in it are relative
 to the manifest's folder, for - to the working directory; all other paths are
-relative to the root. If a crash has left something unfinished, that is ended first.`,
+relative to the root. It may also be JSON Lines: {"version": 1, "stream": true} first,
+then one op a line.
+
+` + inputHelp + `
+
+If a crash has left something unfinished, that is ended first.`,
 		Example: `  txcommit apply release.json
   txcommit apply --dry-run release.json
-  generate | txcommit apply -C /srv/site -o json -`,
-		Args: exactly("MANIFEST"),
+  generate | txcommit apply -C /srv/site -o json -
+  txcommit apply --tar app-1.5.0.tar.gz --strip 1 --prefix app
+  git diff main | txcommit apply --patch -`,
+		Args: from.args,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
-			m, dir, err := a.readManifest(cmd.Context(), args[0])
+			in, err := a.input(cmd.Context(), from, args)
 			if err != nil {
 				return err
 			}
-			a.manifest = m
-			return a.commit(cmd.Context(), flags, m.ID, func(tx *txn.Tx) error { return leaveOut(tx.Apply(m, dir)) })
+			return a.commit(cmd.Context(), flags, in.key, in.add)
 		}),
 	}
 	flags.register(cmd.Flags())
+	from.register(cmd.Flags())
 	return cmd
 }
 
-// leaveOut puts a hint to the error of an op that this version does not know; the file system is not at fault.
-func leaveOut(err error) error {
-	if errors.Is(err, txn.ErrUnsupported) {
-		return &fault{hint: "leave out what is not supported", err: err}
+// saveMemory lets the heap of a large transaction grow by less than half before it is collected: 100,000 changed files
+// take 260 MiB instead of 350, for a third more processor time. GOGC has the last word.
+func saveMemory(ops int) {
+	if ops > 50_000 && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(40)
 	}
-	return err
 }
 
 // readManifest parses the manifest called name ("-" is standard input). Sources in it are relative to dir.
 func (a *app) readManifest(ctx context.Context, name string) (m *manifest.Manifest, dir string, err error) {
+	dir, said := filepath.Dir(name), name
 	if name == "-" {
-		m, err = parseManifest(ctx, "<stdin>", func() (io.ReadCloser, error) { return io.NopCloser(a.stdin), nil })
-		return m, ".", err
+		dir, said = ".", "<stdin>"
 	}
-	m, err = parseManifest(ctx, name, func() (io.ReadCloser, error) { return os.Open(name) })
-	return m, filepath.Dir(name), err
+	m, err = parseManifest(ctx, said, a.opener(name))
+	return m, dir, err
 }
 
-// parseManifest reads through a pipe, so that a signal also ends an open or a read that waits for a terminal or another
-// program.
+// opener returns what opens the file called name; "-" is standard input.
+func (a *app) opener(name string) func() (io.ReadCloser, error) {
+	if name == "-" {
+		return func() (io.ReadCloser, error) { return io.NopCloser(a.stdin), nil }
+	}
+	return func() (io.ReadCloser, error) { return os.Open(name) }
+}
+
+// parseManifest parses what open opens.
 func parseManifest(ctx context.Context, name string, open func() (io.ReadCloser, error)) (*manifest.Manifest, error) {
+	r, err := piped(ctx, open)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.Parse(name, r)
+	_ = r.Close() // nothing was written
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return m, at(atManifest, err)
+}
+
+// piped reads what open opens through a pipe, so that a signal also ends an open or a read that waits for a terminal or
+// another program.
+func piped(ctx context.Context, open func() (io.ReadCloser, error)) (*io.PipeReader, error) {
 	pr, pw := io.Pipe()
 	opened := make(chan error, 1)
 	go func() {
@@ -71,7 +100,7 @@ func parseManifest(ctx context.Context, name string, open func() (io.ReadCloser,
 		}
 		defer func() { _ = r.Close() }() // nothing was written
 		_, err = io.Copy(pw, r)
-		pw.CloseWithError(err)
+		pw.CloseWithError(at(atManifest, err))
 	}()
 	select {
 	case err := <-opened:
@@ -81,12 +110,6 @@ func parseManifest(ctx context.Context, name string, open func() (io.ReadCloser,
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	stop := context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
-	defer stop()
-	m, err := manifest.Parse(name, pr)
-	pr.CloseWithError(io.ErrClosedPipe)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return m, at(atManifest, err)
+	context.AfterFunc(ctx, func() { pw.CloseWithError(ctx.Err()) })
+	return pr, nil
 }

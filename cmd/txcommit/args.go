@@ -27,6 +27,16 @@ func exactly(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// optional allows one argument more than exactly does without names.
+func optional(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		return exactly(name)(cmd, args)
+	}
+}
+
 // usageError makes err an error of cmd's usage, with the hint where to read about it.
 func usageError(cmd *cobra.Command, err error) error {
 	topic := strings.TrimSpace("help " + strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" "))

@@ -4,14 +4,25 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/txcommit/txcommit/txn"
 )
 
 // commit makes one transaction of the ops that add adds, and reports on it. key is the id that the user gave it.
-func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add func(*txn.Tx) error) (err error) {
-	st, err := txn.Open(ctx, a.flags.root, flags.options(&a.flags))
+func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add func(*txn.Tx) error) error {
+	return a.withCommits(ctx, flags, func(st *txn.Store, rep *commitReport) error {
+		return a.commitIn(ctx, st, rep, flags, key, add)
+	})
+}
+
+// withCommits runs f, which commits, with the store of the root.
+func (a *app) withCommits(ctx context.Context, flags *commitFlags, f func(*txn.Store, *commitReport) error) (err error) {
+	o := flags.options(&a.flags)
+	if p := a.progress(flags); p != nil {
+		o.Progress = p.update
+		defer p.stop()
+	}
+	st, err := txn.Open(ctx, a.flags.root, o)
 	rep := newCommitReport()
 	a.report = rep
 	if err != nil {
@@ -20,17 +31,26 @@ func (a *app) commit(ctx context.Context, flags *commitFlags, key string, add fu
 	}
 	rep.recovered(st.Recovered())
 	defer func() { err = closed(err, st.Close(), flags.dryRun) }()
+	return f(st, rep)
+}
 
+// commitIn is commit in a store that is open.
+func (a *app) commitIn(ctx context.Context, st *txn.Store, rep *commitReport, flags *commitFlags, key string, add func(*txn.Tx) error) error {
 	tx, err := st.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rolledBack(tx)) }()
 	if err := add(tx); err != nil {
-		return err
+		return errors.Join(err, rolledBack(tx))
 	}
+	return a.commitTx(ctx, tx, rep, flags, key)
+}
+
+// commitTx ends a transaction, and reports on it.
+func (a *app) commitTx(ctx context.Context, tx *txn.Tx, rep *commitReport, flags *commitFlags, key string) (err error) {
+	defer func() { err = errors.Join(err, rolledBack(tx)) }()
 	if flags.dryRun {
-		return a.plan(ctx, tx)
+		return a.plan(ctx, tx, key, flags.plan)
 	}
 	res, err := tx.Commit(ctx)
 	if res == nil {
@@ -73,15 +93,4 @@ func closed(err, closing error, dryRun bool) error {
 		return at(atCleanup, closing)
 	}
 	return errors.Join(err, closing)
-}
-
-// plan reports what a commit of tx would do.
-func (a *app) plan(ctx context.Context, tx *txn.Tx) error {
-	start := time.Now()
-	p, err := tx.Plan(ctx)
-	if err != nil {
-		return err
-	}
-	a.report = newPlanReport(p, time.Since(start))
-	return nil
 }

@@ -104,7 +104,47 @@ func (s *stand) checkRest(t testing.TB, is verdict) error {
 	if _, err := s.checkTree(is); err != nil {
 		return fmt.Errorf("second recovery: %w", err)
 	}
+	if s.checks++; s.checks%4 == 0 { // it takes three commits
+		if err := s.checkHistory(is); err != nil {
+			return err
+		}
+	}
 	return s.checkNext(t, is)
+}
+
+// checkHistory checks that what is new can be undone, whatever it went through; that the undo can be undone; and that
+// there is nothing else in history/.
+func (s *stand) checkHistory(is verdict) error {
+	ctx := context.Background()
+	st, err := txn.Open(ctx, s.root(), &txn.Options{History: 1})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	kept, err := st.History(ctx)
+	if err != nil {
+		return err
+	}
+	folders, err := os.ReadDir(filepath.Join(s.root(), ".txcommit/history"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) || len(folders) != len(kept) || len(kept) > 1 {
+		return fmt.Errorf("history/ holds %v (%v), History %+v", folders, err, kept)
+	}
+	if is != renewed || s.forgotten {
+		return nil
+	}
+	for _, want := range []layout{s.start, s.want} {
+		if _, err := st.Undo(ctx, "", txn.UndoOptions{}); err != nil {
+			return fmt.Errorf("undo: %w", err)
+		}
+		now, _, err := look(s.root())
+		if err != nil {
+			return err
+		}
+		if diff := now.differences(want); len(diff) > 0 {
+			return fmt.Errorf("after an undo: %s", strings.Join(diff, "; "))
+		}
+	}
+	return nil
 }
 
 // status asks until the store is not busy: a child that another test is just starting holds our lock until its exec.

@@ -97,7 +97,7 @@ func (b *breaker) once(n, last int, errno syscall.Errno) bool {
 			return strings.HasPrefix(c.Name, "open") && strings.HasPrefix(s.place(c), s.dir+"/") && c.Path != "m.json"
 		}
 	}
-	args := append([]string{"apply", "m.json"}, s.flags...)
+	args := s.args()
 	if n%3 == 0 {
 		args = append(args, "-o", "json")
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -74,6 +75,10 @@ type workload struct {
 	source  layout // beside the root, for ops with a source
 	ops     string // of the manifest that is applied
 	flags   []string
+	history int      // of the earlier ones
+	command []string // instead of the apply of the manifest
+	// forgotten says that the transaction is not kept.
+	forgotten bool
 	want    layout
 	left    layout // of the source, after a commit; nil: all of it
 	// noExchange says that the kernel refuses to exchange names.
@@ -88,6 +93,7 @@ type stand struct {
 	start  layout
 	want   layout
 	inodes map[string]inode // of the tree at the start
+	checks int              // of the rest
 }
 
 // ready makes the folder of a stand anew.
@@ -149,7 +155,7 @@ func (s *stand) commit(name string, level txn.Durability) error {
 		return err
 	}
 	ctx := context.Background()
-	st, err := txn.Open(ctx, s.root(), &txn.Options{Durability: level})
+	st, err := txn.Open(ctx, s.root(), &txn.Options{Durability: level, History: s.history})
 	if err != nil {
 		return err
 	}
@@ -160,7 +166,16 @@ func (s *stand) commit(name string, level txn.Durability) error {
 // apply runs the workload under a fault.
 func (s *stand) apply(t testing.TB, f supervise.Fault) supervise.Result {
 	t.Helper()
-	return s.run(t, f, supervise.Options{}, append([]string{"apply", "m.json"}, s.flags...)...)
+	return s.run(t, f, supervise.Options{}, s.args()...)
+}
+
+// args are the arguments of the workload's command.
+func (s *stand) args() []string {
+	command := []string{"apply", "m.json"}
+	if s.command != nil {
+		command = s.command
+	}
+	return append(slices.Clone(command), s.flags...)
 }
 
 // run runs the command under a fault. Its working directory holds the root.

@@ -189,6 +189,9 @@ func lookAtState(root string) (litter, names []string, err error) {
 		}
 		rel := p[len(dir)+1:]
 		names = append(names, rel)
+		if filepath.Dir(rel) == "history" { // see checkHistory
+			return fs.SkipDir
+		}
 		if !slices.Contains(stateNames, rel) {
 			litter = append(litter, rel)
 		}

@@ -72,6 +72,32 @@ var workloads = []workload{
 		},
 	},
 	{
+		// What an earlier transaction has done to files, links, folders, names and modes comes back.
+		name: "undo",
+		base: layout{
+			"f": "file 0640 old", "gone": "file 0600 gone", "current": "link releases/1", "run": "file 0644 sh",
+			"dir/f": "file 0600 in it", "full/f": "file 0600 f", "full/g/h": "file 0600 h", "from": "file 0600 from",
+			"kind": "file 0600 kind", "quiet": "file 0600 stays",
+		},
+		start: layout{
+			"f": "file 0640 new", "current": "link releases/2", "run": "file 0755 sh", "moved/f": "file 0600 in it",
+			"made/deep/f": "file 0644 made", "to": "file 0600 from", "kind/f": "file 0644 f", "quiet": "file 0600 stays",
+		},
+		earlier: []string{`{"op": "write", "path": "f", "content": "new"}, {"op": "remove", "path": "gone"},
+			{"op": "symlink", "path": "current", "target": "releases/2"}, {"op": "chmod", "path": "run", "mode": "0755"},
+			{"op": "rename", "from": "dir", "to": "moved"}, {"op": "remove", "path": "full", "recursive": true},
+			{"op": "rename", "from": "from", "to": "to"}, {"op": "write", "path": "made/deep/f", "content": "made"},
+			{"op": "tree", "path": "kind", "source": "src/kind", "prune": true}`},
+		source:  layout{"kind": "dir 0755", "kind/f": "file 0644 f"},
+		history: 1,
+		command: []string{"undo"},
+		want: layout{
+			"f": "file 0640 old", "gone": "file 0600 gone", "current": "link releases/1", "run": "file 0644 sh",
+			"dir/f": "file 0600 in it", "full/f": "file 0600 f", "full/g/h": "file 0600 h", "from": "file 0600 from",
+			"kind": "file 0600 kind", "quiet": "file 0600 stays",
+		},
+	},
+	{
 		name: "modes",
 		start: layout{
 			"run":    "file 0644 sh",

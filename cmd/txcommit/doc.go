@@ -3,8 +3,11 @@
 //
 //	txcommit apply MANIFEST|-   commit the changes that a manifest lists
 //	txcommit sync SRC PATH      make PATH below the root equal to the folder SRC
+//	txcommit run -- CMD...      publish what a command makes, if it succeeds
+//	txcommit view -- CMD...     run a command that sees no half of a transaction
 //	txcommit recover            end what a crash has left unfinished
 //	txcommit status             say whether the store is clean, busy or pending
+//	txcommit doctor             say what the root can and cannot do
 //	txcommit version            print build information
 //
 // # Exit codes
@@ -23,9 +26,12 @@
 //	130  interrupted by SIGINT before the commit point; the tree is as it was
 //	143  interrupted by SIGTERM before the commit point; the tree is as it was
 //
+// "run" and "view" pass on the exit code of the command, 128+n if signal n killed it; 125 is a failure of txcommit itself.
+//
 // # Output
 //
 // Errors go to standard error as "txcommit: what: why", with a "hint:" line where there is something to do. Names with
 // control bytes are quoted as git does. With --output json, standard output carries exactly one JSON object, also for
-// errors and bad usage.
+// errors and bad usage. A path in it is the path itself; one that is not UTF-8, or begins with a double quote, is quoted
+// as git does ("gr\374n"), so that no byte is lost.
 package main

@@ -14,6 +14,7 @@ import (
 const (
 	exitOK          = 0
 	exitFailed      = 1
+	exitChanges     = 2
 	exitConflict    = 3
 	exitBusy        = 4
 	exitIncomplete  = 5
@@ -35,6 +36,7 @@ const (
 	atRoot           // opening the root
 	atStore          // what is in .txcommit
 	atAbandon        // the id to be abandoned
+	atHistory        // the id of a kept transaction
 	atSync           // making a folder equal to another one
 	atRollback       // a step after the commit point; all was undone
 	atCleanup        // after the change was in place

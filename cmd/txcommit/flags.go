@@ -28,7 +28,7 @@ func (g *globalFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&g.root, "root", "C", ".", "all paths are relative to `DIR`")
 	fs.VarP(&g.output, "output", "o", "how to report on standard output")
 	fs.BoolVarP(&g.quiet, "quiet", "q", false, "print errors only")
-	fs.DurationVar(&g.lockTimeout, "lock-timeout", txn.DefaultLockTimeout, "how long to wait for others; 0s does not wait")
+	fs.DurationVar(&g.lockTimeout, "lock-timeout", txn.DefaultLockTimeout, "how long to wait for others, once to open the store and once to commit; 0s does not wait")
 	fs.Var(&g.color, "color", "colour errors and hints; auto does on a terminal unless NO_COLOR is set")
 }
 
@@ -43,27 +43,38 @@ func (g *globalFlags) options() *txn.Options {
 	return o
 }
 
-// commitFlags go with the commands that commit.
-type commitFlags struct {
-	durability    choice
+// lookFlags go with the commands that look at the tree on behalf of a transaction.
+type lookFlags struct {
 	symlinks      choice
-	progress      choice
-	history       noHistory
 	jobs          jobs
 	allowUnsafeFS bool
-	dryRun        bool
+}
+
+func (l *lookFlags) register(fs *pflag.FlagSet) {
+	l.symlinks = choice{"follow", []string{"follow", "replace", "refuse"}}
+	fs.Var(&l.symlinks, "symlinks", "what a write does to a symbolic link at its path")
+	fs.Var(&l.jobs, "jobs", "read and stage at most `N` files at once; 0 chooses by the number of processors")
+	fs.BoolVar(&l.allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
+}
+
+// commitFlags go with the commands that commit.
+type commitFlags struct {
+	lookFlags
+	durability choice
+	progress   choice
+	history    count
+	dryRun     bool
+	plan       planFlags // with dryRun
 }
 
 func (c *commitFlags) register(fs *pflag.FlagSet) {
 	c.durability = choice{"sync", []string{"sync", "process"}}
-	c.symlinks = choice{"follow", []string{"follow", "replace", "refuse"}}
 	c.progress = choice{"auto", []string{"auto", "always", "never"}}
 	fs.Var(&c.durability, "durability", "survive power loss (sync), or only the death of the process")
-	fs.Var(&c.symlinks, "symlinks", "what a write does to a symbolic link at its path")
 	fs.Var(&c.progress, "progress", "show progress; auto does on a terminal")
-	fs.Var(&c.history, "history", "keep what the last `N` transactions replaced; this version keeps none")
-	fs.Var(&c.jobs, "jobs", "stage at most `N` files at once; 0 chooses by the number of processors")
-	fs.BoolVar(&c.allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
+	c.history = 1
+	fs.Var(&c.history, "history", "keep what the last `N` transactions replaced, for undo; old secrets stay readable in .txcommit until then")
+	c.lookFlags.register(fs)
 	fs.BoolVar(&c.dryRun, "dry-run", false, "print what would be done, and change nothing")
 }
 
@@ -76,6 +87,7 @@ func (c *commitFlags) options(g *globalFlags) *txn.Options {
 	o.Symlinks = map[string]txn.Symlinks{
 		"follow": txn.FollowSymlinks, "replace": txn.ReplaceSymlinks, "refuse": txn.RefuseSymlinks,
 	}[c.symlinks.value]
+	o.History = int(c.history)
 	o.Jobs = int(c.jobs)
 	o.AllowUnsafeFS = c.allowUnsafeFS
 	o.ReadOnly = c.dryRun
@@ -118,21 +130,19 @@ func (j *jobs) Set(s string) error {
 	return nil
 }
 
-// noHistory is the value of --history as long as none is kept.
-type noHistory struct{}
+// count is the value of a flag that counts transactions.
+type count int
 
-func (noHistory) String() string { return "0" }
+func (c *count) String() string { return strconv.Itoa(int(*c)) }
 
 // Type is what help shows as the value.
-func (noHistory) Type() string { return "int" }
+func (*count) Type() string { return "int" }
 
-func (noHistory) Set(s string) error {
-	n, err := strconv.ParseUint(s, 10, 32)
-	switch {
-	case err != nil:
-		return errors.New("must be a number of transactions")
-	case n != 0:
-		return errors.New("kept history is not available in this version")
+func (c *count) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return errors.New("must be a number of transactions, up to 65535")
 	}
+	*c = count(n)
 	return nil
 }

@@ -23,7 +23,10 @@ const exitCodesHelp = `Exit codes:
    64  bad usage                                               (nothing was touched)
    65  bad manifest, or not found                              (nothing was touched)
   130  interrupted by SIGINT before the commit point           (the tree is as it was)
-  143  interrupted by SIGTERM before the commit point          (the tree is as it was)`
+  143  interrupted by SIGTERM before the commit point          (the tree is as it was)
+
+run and view pass on the exit code of the command, or 128+n if signal n killed it;
+125 is a failure of txcommit itself. doctor exits with 1 if a line says fail.`
 
 func exitCodesTopic() *cobra.Command {
 	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: exitCodesHelp}
@@ -35,6 +38,8 @@ func (a *app) helpCommand() *cobra.Command {
 		Short:   "Explain a command or a topic",
 		Long:    "Explain a command or a topic.",
 		Example: "  txcommit help apply\n  txcommit help exit-codes",
+
+		ValidArgsFunction: completeTopics,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {

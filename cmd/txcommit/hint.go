@@ -33,6 +33,7 @@ var advices = []advice{
 	{txn.ErrBusy, anywhere, "busy", "try again when the holder is done ('txcommit status' names it), " +
 		"or wait longer with --lock-timeout"},
 
+	{fs.ErrNotExist, atHistory, "not-found", "'txcommit history' lists what can be undone"},
 	{fs.ErrNotExist, atAbandon, "not-found", "'txcommit status' lists the ids of unfinished transactions"},
 	{fs.ErrNotExist, atManifest, "not-found", "check the name of the manifest, which is relative to the working directory"},
 	{syscall.EISDIR, atManifest, "is-directory", "name a file, or - for standard input"},
@@ -73,6 +74,7 @@ var advices = []advice{
 	{syscall.ENFILE, anywhere, "too-many-files", "close other programs, or raise the system's limit of open files (fs.file-max)"},
 	{syscall.EIO, anywhere, "io", "look for errors of the disk in the system's log (dmesg) before you try again"},
 
+	{errCommand, anywhere, "command", ""},
 	{nil, atUsage, "usage", ""},
 	{nil, atManifest, "manifest", ""},
 	{fs.ErrInvalid, anywhere, "invalid", ""},

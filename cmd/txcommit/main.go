@@ -18,9 +18,9 @@ func main() {
 // finished. A closed pipe at standard output is an error of the write, not the death of a process that has committed.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	sigint, stopInt := signal.NotifyContext(context.Background(), os.Interrupt)
+	sigint, stopInt := heeding(context.Background(), os.Interrupt)
 	defer stopInt()
-	ctx, stopTerm := signal.NotifyContext(sigint, syscall.SIGTERM)
+	ctx, stopTerm := heeding(sigint, syscall.SIGTERM)
 	defer stopTerm()
 
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
@@ -34,4 +34,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	}
 	return a.execute(ctx, args)
+}
+
+// heeding returns a context that a signal cancels, unless whoever started us wants it ignored: a shell does for what it
+// starts in the background.
+func heeding(ctx context.Context, s os.Signal) (context.Context, context.CancelFunc) {
+	if signal.Ignored(s) {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, s)
 }

@@ -105,7 +105,12 @@ func TestUsageErrors(t *testing.T) {
 
 // TestHelp checks that each command explains itself, with examples, as text and as one JSON object.
 func TestHelp(t *testing.T) {
-	for _, name := range []string{"apply", "sync", "recover", "status", "version", "help"} {
+	root, _, _ := newTestApp("text")
+	for _, cmd := range root.rootCommand().Commands() {
+		name := cmd.Name()
+		if !cmd.Runnable() {
+			continue // a topic
+		}
 		for _, args := range [][]string{{"help", name}, {name, "--help"}} {
 			a, stdout, _ := newTestApp("text")
 			if code := a.execute(context.Background(), args); code != exitOK || !strings.Contains(stdout.String(), "Examples:") {

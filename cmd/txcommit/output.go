@@ -10,19 +10,17 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/txcommit/txcommit/txn"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // failure is the error of a report.
 type failure struct {
-	Kind    string `json:"kind"`
-	Path    string `json:"path,omitempty"`
-	Pointer string `json:"pointer,omitempty"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
+	Kind    string  `json:"kind"`
+	Path    pathDoc `json:"path,omitempty"`
+	Pointer string  `json:"pointer,omitempty"`
+	Message string  `json:"message"`
+	Hint    string  `json:"hint,omitempty"`
 }
 
 // finish prints what there is to say and returns the exit code. What a command has done comes before the error.
@@ -62,7 +60,12 @@ func (a *app) print(rep report) error {
 		if a.flags.quiet {
 			return nil
 		}
-		_, err := io.WriteString(a.stdout, rep.text())
+		text := rep.text()
+		switch rep.(type) {
+		case *commitReport, *recoverReport, *statusReport, *doctorReport:
+			text = a.paints(a.stdout).tint(text)
+		}
+		_, err := io.WriteString(a.stdout, text)
 		return err
 	}
 	enc := json.NewEncoder(a.stdout)
@@ -91,10 +94,10 @@ func (a *app) explain(err error) *failure {
 		f.Kind, f.Pointer = "manifest", bad.Pointer
 	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		f.Path = pe.Path
+		f.Path = pathDoc(pe.Path)
 	}
 	if op, ok := errors.AsType[*txn.Error](err); ok {
-		f.Path = op.Path
+		f.Path = pathDoc(op.Path)
 		a.locate(f, op, err)
 	}
 	return f
@@ -147,25 +150,9 @@ func names(err error) []string {
 
 // complain prints an error and its hint to standard error. If that is refused, nobody is there to be told.
 func (a *app) complain(f *failure) {
-	prefix, hint := "txcommit:", "hint:"
-	if a.colored() {
-		prefix, hint = "\x1b[31m"+prefix+"\x1b[0m", "\x1b[33m"+hint+"\x1b[0m"
-	}
-	_, _ = fmt.Fprintf(a.stderr, "%s %s\n", prefix, f.Message)
+	p := a.paints(a.stderr)
+	_, _ = fmt.Fprintf(a.stderr, "%s %s\n", p.in(red, "txcommit:"), f.Message)
 	if f.Hint != "" {
-		_, _ = fmt.Fprintf(a.stderr, "%s %s\n", hint, f.Hint)
+		_, _ = fmt.Fprintf(a.stderr, "%s %s\n", p.in(yellow, "hint:"), f.Hint)
 	}
-}
-
-// colored says whether errors and hints get their colours: by --color, else on a terminal that NO_COLOR does not keep
-// plain (https://no-color.org).
-func (a *app) colored() bool {
-	switch a.flags.color.value {
-	case "always":
-		return true
-	case "never":
-		return false
-	}
-	f, isFile := a.stderr.(*os.File)
-	return isFile && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }

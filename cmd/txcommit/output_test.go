@@ -24,15 +24,15 @@ func newTestApp(format string) (a *app, stdout, stderr *bytes.Buffer) {
 	return a, stdout, stderr
 }
 
-// parsed returns a manifest with one op, at line 2.
-func parsed(t *testing.T) *manifest.Manifest {
+// parsed returns where a manifest has its one op: at line 2.
+func parsed(t *testing.T) *manifest.Positions {
 	t.Helper()
 	text := `{"version": 1, "ops": [` + "\n" + `  {"op": "remove", "path": "a"}]}`
 	m, err := manifest.Parse("m.json", strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	return m.Positions()
 }
 
 // TestExplain checks message, path and pointer. Only what is wrong whatever the tree holds is led by its position.
@@ -84,7 +84,7 @@ func TestExplain(t *testing.T) {
 				a.manifest = parsed(t)
 			}
 			f := a.explain(tt.err)
-			if f.Message != tt.message || f.Path != tt.path || f.Pointer != tt.pointer {
+			if f.Message != tt.message || string(f.Path) != tt.path || f.Pointer != tt.pointer {
 				t.Errorf("explain(%v) = %q, path %q, pointer %q, want %q, %q, %q",
 					tt.err, f.Message, f.Path, f.Pointer, tt.message, tt.path, tt.pointer)
 			}
@@ -150,7 +150,7 @@ func TestStandardOutputRefused(t *testing.T) {
 		want int
 	}{
 		{"commit", newCommitReport(), exitOK},
-		{"plan", newPlanReport(&txn.Plan{}, 0), exitFailed},
+		{"plan", newPlanReport(&txn.Plan{}, false), exitFailed},
 		{"version", newVersionReport(), exitFailed},
 	}
 	for _, tt := range tests {
@@ -189,8 +189,8 @@ func TestColor(t *testing.T) {
 	for _, tt := range tests {
 		a, _, _ := newTestApp("text")
 		a.flags.color.value, a.stderr = tt.color, tt.stderr
-		if got := a.colored(); got != tt.want {
-			t.Errorf("colored() with --color %s on %T = %v, want %v", tt.color, tt.stderr, got, tt.want)
+		if got := bool(a.paints(a.stderr)); got != tt.want {
+			t.Errorf("paints() with --color %s on %T = %v, want %v", tt.color, tt.stderr, got, tt.want)
 		}
 	}
 }

@@ -16,6 +16,26 @@ func quote(name string) string {
 	return `"` + escapeFunc(name, mustQuote) + `"`
 }
 
+// pathDoc is a path in JSON, which cannot carry all bytes: one that is not UTF-8 is quoted, and so that every quote at
+// the beginning is one of ours, one that begins with a quote. No two paths look the same.
+type pathDoc string
+
+// MarshalText returns the path as it is shown.
+func (p pathDoc) MarshalText() ([]byte, error) {
+	if s := string(p); strings.HasPrefix(s, `"`) || !utf8.ValidString(s) {
+		return []byte(quote(s)), nil
+	}
+	return []byte(p), nil
+}
+
+func pathDocs(paths []string) []pathDoc {
+	docs := make([]pathDoc, len(paths))
+	for i, p := range paths {
+		docs[i] = pathDoc(p)
+	}
+	return docs
+}
+
 // escape makes text fit for one line of a terminal: control bytes and invalid UTF-8 are escaped as in quote.
 func escape(text string) string {
 	return escapeFunc(text, unicode.IsControl)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -27,6 +28,22 @@ func TestQuote(t *testing.T) {
 				t.Errorf("quote(%q) = %s, want %s", tt.in, got, tt.want)
 			}
 		})
+	}
+}
+
+// TestPathDoc: in JSON a path is as it is where that tells all of it, and quoted else, so that no two look the same.
+func TestPathDoc(t *testing.T) {
+	for in, want := range map[string]string{
+		"a/b":        `"a/b"`,
+		"a\nb":       `"a\nb"`,
+		"c:\\x":      `"c:\\x"`,
+		"gr\xfc\xdf": `"\"gr\\374\\337\""`,
+		`"gr\374`:    `"\"\\\"gr\\\\374\""`,
+	} {
+		got, err := json.Marshal(pathDoc(in))
+		if err != nil || string(got) != want {
+			t.Errorf("%q: got %s, %v; want %s", in, got, err, want)
+		}
 	}
 }
 

@@ -43,6 +43,7 @@ sets a broken journal aside and starts a new one.`,
 		}),
 	}
 	cmd.Flags().StringVar(&abandon, "abandon", "", "give the transaction `ID` up; status lists the ids")
+	must(cmd.RegisterFlagCompletionFunc("abandon", a.completePending))
 	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "set a broken journal aside and start a new one")
 	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
@@ -78,7 +79,7 @@ type recoverReport struct {
 	Result    string         `json:"result"`
 	Recovered []recoveredDoc `json:"recovered"`
 	Swept     int            `json:"swept"`
-	Displaced []string       `json:"displaced"`
+	Displaced []pathDoc      `json:"displaced"`
 	Error     *failure       `json:"error,omitempty"`
 
 	intact, unended bool
@@ -98,7 +99,7 @@ func newRecoverReport(result string, r *txn.Report) *recoverReport {
 		Result:    result,
 		Recovered: recoveredDocs(r.Recovered),
 		Swept:     r.Swept,
-		Displaced: displaced(r.Displaced, r.Recovered),
+		Displaced: displaced([]pathDoc{}, r.Displaced, r.Recovered),
 		intact:    r.Intact,
 		unended:   r.Unended,
 	}

@@ -34,43 +34,46 @@ type commitReport struct {
 	Removed    int            `json:"removed"`
 	Unchanged  int            `json:"unchanged"`
 	Bytes      int64          `json:"bytes"`
+	Kept       int64          `json:"kept_bytes"`
 	DurationMS float64        `json:"duration_ms"`
 	Recovered  []recoveredDoc `json:"recovered"`
-	Displaced  []string       `json:"displaced"`
+	Displaced  []pathDoc      `json:"displaced"`
 	Error      *failure       `json:"error,omitempty"`
 
 	// repeated is the user's id that was committed before.
 	repeated string
+	// folders counts the directories that were changed; no other count does.
+	folders int
 }
 
 func newCommitReport() *commitReport {
-	return &commitReport{Recovered: []recoveredDoc{}, Displaced: []string{}}
+	return &commitReport{Recovered: []recoveredDoc{}, Displaced: []pathDoc{}}
 }
 
 // recovered adds transactions that had to be ended first.
 func (r *commitReport) recovered(rs []txn.Recovery) {
 	r.Recovered = append(r.Recovered, recoveredDocs(rs)...)
-	r.Displaced = append(r.Displaced, displaced(nil, rs)...)
+	r.Displaced = displaced(r.Displaced, nil, rs)
 }
 
 // before adds what was ended before err, which nothing else tells.
 func (r *commitReport) before(err error) {
 	if e, ok := errors.AsType[*txn.RecoveryError](err); ok {
 		r.recovered(e.Report.Recovered)
-		r.Displaced = displaced(append(r.Displaced, e.Report.Displaced...), nil)
+		r.Displaced = displaced(r.Displaced, e.Report.Displaced, nil)
 	}
 }
 
 // took adds what a commit did. What it only meant to do does not count. key is the id that the user gave it.
 func (r *commitReport) took(res *txn.Result, key string) {
 	r.recovered(res.Recovered)
-	r.Displaced = displaced(append(r.Displaced, res.Displaced...), nil)
+	r.Displaced = displaced(r.Displaced, res.Displaced, nil)
 	r.ID, r.DurationMS = res.ID, milliseconds(res.Duration)
 	if !res.Committed {
 		return
 	}
 	r.Created, r.Changed, r.Removed, r.Unchanged = res.Created, res.Changed, res.Removed, res.Unchanged
-	r.Bytes = res.Bytes
+	r.Bytes, r.Kept, r.folders = res.Bytes, res.Kept, res.Folders
 	switch {
 	case res.Repeated:
 		r.Result, r.repeated = "unchanged", key
@@ -93,8 +96,11 @@ func (r *commitReport) text() string {
 	writeRecovered(&b, r.Recovered, r.Displaced)
 	switch {
 	case r.Result == "committed":
-		fmt.Fprintf(&b, "committed %s: %d created, %d changed, %d removed, %d unchanged (%s) in %s\n", r.ID,
-			r.Created, r.Changed, r.Removed, r.Unchanged, plural(r.Bytes, "byte"), duration(r.DurationMS))
+		fmt.Fprintf(&b, "committed %s: %d created, %d changed, %d removed, %d unchanged%s (%s) in %s\n", r.ID, r.Created,
+			r.Changed, r.Removed, r.Unchanged, r.onlyFolders(), plural(r.Bytes, "byte"), duration(r.DurationMS))
+		if r.Kept > 0 {
+			fmt.Fprintf(&b, "kept %s for undo (--history 0 keeps nothing)\n", plural(r.Kept, "byte"))
+		}
 	case r.Result == "rolled-back":
 		fmt.Fprintf(&b, "rolled back %s: the tree is as it was\n", r.ID)
 	case r.repeated != "":
@@ -105,47 +111,15 @@ func (r *commitReport) text() string {
 	return b.String()
 }
 
-// planReport is what --dry-run says.
-type planReport struct {
-	commitReport
-	Changes []changeDoc `json:"changes"`
-}
-
-// changeDoc is one line of a plan.
-type changeDoc struct {
-	Symbol string `json:"symbol"`
-	Path   string `json:"path"`
-	From   string `json:"from,omitempty"`
-}
-
-func newPlanReport(p *txn.Plan, took time.Duration) *planReport {
-	r := &planReport{commitReport: *newCommitReport(), Changes: []changeDoc{}}
-	r.Result, r.DurationMS, r.Bytes = "planned", milliseconds(took), p.Bytes
-	r.Created, r.Changed, r.Removed, r.Unchanged = p.Created, p.Changed, p.Removed, p.Unchanged
-	for _, c := range p.Changes {
-		if c.Symbol != '=' {
-			r.Changes = append(r.Changes, changeDoc{string(rune(c.Symbol)), c.Path, c.From})
-		}
+// onlyFolders tells of directories where no file or link has changed.
+func (r *commitReport) onlyFolders() string {
+	switch {
+	case r.folders == 0 || r.Created+r.Changed+r.Removed > 0:
+		return ""
+	case r.folders == 1:
+		return ", 1 directory"
 	}
-	return r
-}
-
-func (r *planReport) text() string {
-	var b strings.Builder
-	for _, c := range r.Changes {
-		if c.From != "" {
-			fmt.Fprintf(&b, "%s %s -> %s\n", c.Symbol, quote(c.From), quote(c.Path))
-		} else {
-			fmt.Fprintf(&b, "%s %s\n", c.Symbol, quote(c.Path))
-		}
-	}
-	if len(r.Changes) == 0 {
-		fmt.Fprintf(&b, "nothing to do: %d unchanged\n", r.Unchanged)
-	} else {
-		fmt.Fprintf(&b, "plan: %d to create, %d to change, %d to remove, %d unchanged (%s)\n",
-			r.Created, r.Changed, r.Removed, r.Unchanged, plural(r.Bytes, "byte"))
-	}
-	return b.String()
+	return fmt.Sprintf(", %d directories", r.folders)
 }
 
 // recoveredDoc is what became, or will become, of one unfinished transaction.
@@ -154,7 +128,7 @@ type recoveredDoc struct {
 	Outcome string `json:"outcome"`
 	Message string `json:"message"`
 	// Torn are the paths that do not hold what was written.
-	Torn []string `json:"torn,omitempty"`
+	Torn []pathDoc `json:"torn,omitempty"`
 }
 
 func (d recoveredDoc) String() string {
@@ -167,22 +141,22 @@ func (d recoveredDoc) String() string {
 func recoveredDocs(rs []txn.Recovery) []recoveredDoc {
 	docs := make([]recoveredDoc, 0, len(rs))
 	for _, r := range rs {
-		docs = append(docs, recoveredDoc{r.ID, r.Outcome, r.Message, r.Torn})
+		docs = append(docs, recoveredDoc{r.ID, r.Outcome, r.Message, pathDocs(r.Torn)})
 	}
 	return docs
 }
 
-// displaced returns paths and what rs displaced, each once.
-func displaced(paths []string, rs []txn.Recovery) []string {
-	all := append([]string{}, paths...)
+// displaced adds paths, and what rs displaced, to those before, each once.
+func displaced(before []pathDoc, paths []string, rs []txn.Recovery) []pathDoc {
+	all := append(before, pathDocs(paths)...)
 	for _, r := range rs {
-		all = append(all, r.Displaced...)
+		all = append(all, pathDocs(r.Displaced)...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-func writeRecovered(b *strings.Builder, rs []recoveredDoc, paths []string) {
+func writeRecovered(b *strings.Builder, rs []recoveredDoc, paths []pathDoc) {
 	for _, r := range rs {
 		verb := "recovered"
 		if r.Outcome == "incomplete" {
@@ -190,15 +164,15 @@ func writeRecovered(b *strings.Builder, rs []recoveredDoc, paths []string) {
 		}
 		fmt.Fprintf(b, "%s %s\n", verb, r)
 		for _, p := range r.Torn {
-			fmt.Fprintf(b, "torn: %s (to be written again)\n", quote(p))
+			fmt.Fprintf(b, "torn: %s (to be written again)\n", quote(string(p)))
 		}
 	}
 	writeDisplaced(b, paths)
 }
 
-func writeDisplaced(b *strings.Builder, paths []string) {
+func writeDisplaced(b *strings.Builder, paths []pathDoc) {
 	for _, p := range paths {
-		fmt.Fprintf(b, "kept: %s (%s)\n", quote(p), whyKept(path.Base(p)))
+		fmt.Fprintf(b, "kept: %s (%s)\n", quote(string(p)), whyKept(path.Base(string(p))))
 	}
 }
 

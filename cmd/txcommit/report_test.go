@@ -102,12 +102,12 @@ func TestTextOfState(t *testing.T) {
 				{Symbol: '=', Path: "e"},
 				{Symbol: '>', Path: "to", From: "from"},
 				{Symbol: 'm', Path: "run.sh"},
-			}}, 0),
+			}}, false),
 			"+ a/b\n~ c\n- \"d\\n\"\n> from -> to\nm run.sh\n" +
 				"plan: 1 to create, 2 to change, 1 to remove, 1 unchanged (2 bytes)\n",
 		},
 		{
-			"plan of nothing", newPlanReport(&txn.Plan{Unchanged: 1, Changes: []txn.Change{{Symbol: '=', Path: "e"}}}, 0),
+			"plan of nothing", newPlanReport(&txn.Plan{Unchanged: 1, Changes: []txn.Change{{Symbol: '=', Path: "e"}}}, false),
 			"nothing to do: 1 unchanged\n",
 		},
 		{"recover: clean", newRecoverReport("", &txn.Report{}), "clean: nothing to recover\n"},
@@ -142,7 +142,7 @@ func TestJSONShape(t *testing.T) {
 		want string
 	}{
 		{"commit", committed(txn.Result{ID: "T", Committed: true}, ""), `{"result":"committed","id":"T",` + commit + `}`},
-		{"plan", newPlanReport(&txn.Plan{}, 0), `{"result":"planned","id":"",` + commit + `,"changes":[]}`},
+		{"plan", newPlanReport(&txn.Plan{}, false), `{"result":"planned","id":"",` + commit + `,"changes":[]}`},
 		{"recover", newRecoverReport("", &txn.Report{}), `{"result":"clean","recovered":[],"swept":0,"displaced":[]}`},
 		{
 			"recovered", newRecoverReport("", &txn.Report{Recovered: []txn.Recovery{{ID: "T", Outcome: "completed"}}}),
@@ -175,7 +175,7 @@ func TestJSONShape(t *testing.T) {
 func TestChangesInJSON(t *testing.T) {
 	r := newPlanReport(&txn.Plan{Changes: []txn.Change{
 		{Symbol: '=', Path: "a"}, {Symbol: '+', Path: "b"}, {Symbol: '>', Path: "d", From: "c"},
-	}}, 0)
+	}}, false)
 	got, err := json.Marshal(r.Changes)
 	want := `[{"symbol":"+","path":"b"},{"symbol":">","path":"d","from":"c"}]`
 	if err != nil || !bytes.Equal(bytes.ReplaceAll(got, []byte(`\u003e`), []byte(">")), []byte(want)) {

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -35,11 +37,20 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"json":  jsonField,
 		},
 	})
+}
+
+// condition is [required], true where a test must not be skipped for what it does not find.
+func condition(name string) (bool, error) {
+	if name != "required" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return os.Getenv("TXCOMMIT_REQUIRE") == "all", nil
 }
 
 // exits CODE CMD... runs CMD, which must exit with CODE.

@@ -36,7 +36,9 @@ type statusReport struct {
 	Holder    *txn.Holder    `json:"holder,omitempty"`
 	Pending   []recoveredDoc `json:"pending"`
 	Leftovers int            `json:"leftovers"`
-	Displaced []string       `json:"displaced"`
+	Displaced []pathDoc      `json:"displaced"`
+	Undoable  int            `json:"undoable"`
+	Kept      int64          `json:"kept_bytes"`
 }
 
 func newStatusReport(s *txn.State) *statusReport {
@@ -46,7 +48,9 @@ func newStatusReport(s *txn.State) *statusReport {
 		Holder:    s.Holder,
 		Pending:   recoveredDocs(s.Pending),
 		Leftovers: s.Leftovers,
-		Displaced: displaced(s.Displaced, nil),
+		Displaced: displaced([]pathDoc{}, s.Displaced, nil),
+		Undoable:  s.Undoable,
+		Kept:      s.KeptBytes,
 	}
 }
 
@@ -70,5 +74,9 @@ func (r *statusReport) text() string {
 		fmt.Fprintf(&b, "%s of dead processes to sweep\n", plural(r.Leftovers, "leftover"))
 	}
 	writeDisplaced(&b, r.Displaced)
+	if r.Undoable > 0 {
+		fmt.Fprintf(&b, "%s can be undone; %s kept for that ('txcommit gc' drops them, --history 0 keeps nothing)\n",
+			plural(r.Undoable, "transaction"), plural(r.Kept, "byte"))
+	}
 	return b.String()
 }

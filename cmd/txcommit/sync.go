@@ -29,5 +29,6 @@ working directory and may lie anywhere; PATH is relative to the root.`,
 	fs.StringArrayVar(&tree.Exclude, "exclude", nil, "neither copy nor prune what matches this `GLOB`, relative to SRC (repeatable)")
 	fs.BoolVar(&tree.Move, "move", false, "consume SRC after the commit instead of copying it")
 	fs.BoolVar(&tree.Times, "times", false, "keep the modification times of SRC")
+	fs.BoolVar(&tree.Quick, "quick", false, "take equal size and time for equal content; implies --times")
 	return cmd
 }

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/txcommit/txcommit/txn"
+)
+
+var shells = []string{"bash", "zsh", "fish", "powershell"}
+
+func (a *app) completionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Print a script that completes commands in a shell",
+		Long: `Print a script that lets a shell complete commands, flags, their values, and the ids of
+transactions. Load it where the shell starts:
+
+  bash        source <(txcommit completion bash)           # in ~/.bashrc
+  zsh         source <(txcommit completion zsh)            # in ~/.zshrc, after compinit
+  fish        txcommit completion fish | source            # in ~/.config/fish/config.fish
+  powershell  txcommit completion powershell | Out-String | Invoke-Expression   # in $PROFILE`,
+		Example:   "  source <(txcommit completion bash)\n  txcommit completion fish > ~/.config/fish/completions/txcommit.fish",
+		Args:      exactly("SHELL"),
+		ValidArgs: shells,
+		RunE: a.command(func(cmd *cobra.Command, args []string) error {
+			script, err := completionScript(cmd.Root(), args[0])
+			a.report = &completionReport{args[0], script}
+			if err != nil {
+				return usageError(cmd, err)
+			}
+			return nil
+		}),
+	}
+}
+
+func completionScript(root *cobra.Command, shell string) (string, error) {
+	var b bytes.Buffer
+	var err error
+	switch shell {
+	case "bash":
+		err = root.GenBashCompletionV2(&b, true)
+	case "zsh":
+		err = root.GenZshCompletion(&b)
+	case "fish":
+		err = root.GenFishCompletion(&b, true)
+	case "powershell":
+		err = root.GenPowerShellCompletionWithDesc(&b)
+	default:
+		err = fmt.Errorf("%s: must be one of bash, zsh, fish, powershell", quote(shell))
+	}
+	return b.String(), err
+}
+
+// completionReport is what completion says.
+type completionReport struct {
+	Shell  string `json:"shell"`
+	Script string `json:"script"`
+}
+
+func (r *completionReport) text() string { return r.Script }
+
+// completes says that args are those of a shell that asks what a word may become.
+func completes(args []string) bool {
+	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
+}
+
+// complete answers the shell.
+func (a *app) complete(ctx context.Context, root *cobra.Command) int {
+	root.SetOut(a.stdout)
+	root.SetErr(io.Discard)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return exitUsage
+	}
+	return exitOK
+}
+
+// completeFlags lets the shell complete what is known of the values of flags, in cmd and all below it, and no file names
+// where no argument is taken.
+func completeFlags(cmd *cobra.Command) {
+	if _, _, takes := strings.Cut(cmd.Use, " "); !takes && cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	register := func(f *pflag.Flag) {
+		if c, ok := f.Value.(*choice); ok {
+			must(cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(slices.Clone(c.allowed), cobra.ShellCompDirectiveNoFileComp)))
+		}
+		if f.Name == "root" || f.Name == "path" {
+			must(cmd.MarkFlagDirname(f.Name))
+		}
+	}
+	cmd.LocalNonPersistentFlags().VisitAll(register)
+	cmd.PersistentFlags().VisitAll(register)
+	for _, sub := range cmd.Commands() {
+		completeFlags(sub)
+	}
+}
+
+// must ends the program over a mistake in it: a flag that is not there.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// completeTopics lets the shell complete what there is help on.
+func completeTopics(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var out []cobra.Completion
+	for _, c := range cmd.Root().Commands() {
+		if len(args) == 0 && !c.Hidden {
+			out = append(out, cobra.CompletionWithDesc(c.Name(), c.Short))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completePending lets the shell complete the ids of unfinished transactions.
+func (a *app) completePending(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var out []cobra.Completion
+	if s, err := txn.Status(cmd.Context(), a.flags.root, a.flags.options()); err == nil {
+		for _, p := range s.Pending {
+			out = append(out, cobra.CompletionWithDesc(p.ID, p.Outcome))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,3 @@
+import { edition } from './edition.js'
+
+document.querySelector('#edition').textContent = edition
