@@ -45,14 +45,14 @@ func (p *Pending) sortKept(r *journal.Record, staged, kept bool) {
 }
 
 // dropUndone takes out of the history what another transaction in it has undone: a process may die between the two.
-func (p *Pending) dropUndone() {
+func (p *Pending) dropUndone(kept []*journal.Record) []*journal.Record {
 	undone := map[uuid.UUID]bool{}
-	for _, r := range p.kept {
+	for _, r := range kept {
 		if r.Undoes != nil && !p.rebooted(r) {
 			undone[r.Undoes.ID] = true
 		}
 	}
-	p.kept = slices.DeleteFunc(p.kept, func(r *journal.Record) bool {
+	return slices.DeleteFunc(kept, func(r *journal.Record) bool {
 		if undone[r.ID] {
 			p.lost = append(p.lost, r.ID.String())
 		}

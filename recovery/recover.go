@@ -102,7 +102,7 @@ func (e *Env) Look() (*Pending, error) {
 	}
 	slices.SortStableFunc(p.kept, func(a, b *journal.Record) int { return cmp.Compare(a.Created, b.Created) })
 	p.lost = slices.Sorted(maps.Keys(history))
-	p.dropUndone()
+	p.kept = p.dropUndone(p.kept)
 	p.dead, err = e.deadStages(known)
 	return p, err
 }
@@ -146,6 +146,7 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 			rep.Kept = append(rep.Kept, r)
 		}
 	}
+	rep.Kept = p.dropUndone(rep.Kept)
 	err := e.sweep(p, &rep)
 	if err == nil {
 		err = e.sortHistory(p)

@@ -82,7 +82,10 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		}
 		return nil
 	case n.Exists():
-		return tree.Exchange(s.Name, sub, name)
+		if err = tree.Exchange(s.Name, sub, name); err == syscall.ENOENT {
+			return nil // as below
+		}
+		return err
 	case s.Flags&journal.Exchange == 0 && s.Old.Kind != 0:
 		return sub.Rename(OldName(s.Num), tree, s.Name)
 	}

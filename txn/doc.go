@@ -12,8 +12,8 @@
 //
 // A [Store] is a folder (the root) with its state in ROOT/.txcommit. A [Tx] is a set of ops on the tree as it was before
 // the transaction, like a manifest (see package [github.com/txcommit/txcommit/txn/manifest]); their order does not
-// matter, and two ops on one path are an error. [Store.View] reads, [Recover], [Status], [Abandon] and [Rebuild] are for
-// those who look after a store.
+// matter, and two ops on one path are an error. [Store.View] reads; [Store.StageFor] and [Tx.Publish] put what another
+// program makes into place; [Recover], [Status], [Check], [Abandon] and [Rebuild] are for those who look after a store.
 //
 // # The guarantee
 //

@@ -143,3 +143,27 @@ func TestReadOnlyStore(t *testing.T) {
 		t.Errorf("view.lock holds %q, %v; want it as it was", b, err)
 	}
 }
+
+// TestHistoryWithoutWhatIsUndone puts something into the way of a transaction that leaves the history when it is undone, as if
+// the process had died before: the next one to look must drop it.
+func TestHistoryWithoutWhatIsUndone(t *testing.T) {
+	root := t.TempDir()
+	plant(t, root, "f=old")
+	st := open(t, root, &txn.Options{History: 3})
+	first, err := commitOps(st, ops(w("f", "new")))
+	must(t, err)
+	must(t, st.Close()) // which waits until the trash is empty
+	must(t, os.Mkdir(root+"/.txcommit/trash/"+first.ID, 0o755))
+	st = open(t, root, &txn.Options{History: 3})
+	undo, err := st.Undo(t.Context(), "", txn.UndoOptions{})
+	if err != nil || !errors.Is(undo.Cleanup, fs.ErrExist) {
+		t.Fatalf("Undo = %+v, %v; want Cleanup ErrExist", undo, err)
+	}
+	must(t, st.Close())
+	if kept, err := open(t, root, nil).History(t.Context()); err != nil || len(kept) != 1 || kept[0].ID != undo.ID {
+		t.Errorf("History = %+v, %v; want %s", kept, err, undo.ID)
+	}
+	if on, err := os.ReadDir(root + "/.txcommit/history"); err != nil || len(on) != 1 {
+		t.Errorf("history/ holds %v, %v; want one folder", on, err)
+	}
+}

@@ -213,7 +213,7 @@ func (m *model) write(i int, at, content string, mode manifest.Mode) {
 		file.mode = bits
 	}
 	if n != nil && n.kind == 'f' && n.content == content {
-		m.chmod(i, at, manifest.ModeOf(file.mode)) // in place: the inode stays
+		m.chmod(i, at, mode) // in place: the inode stays
 		return
 	}
 	m.claim(i, at, 'n', file)
@@ -250,7 +250,7 @@ func (m *model) link(i int, at, target string) {
 
 func (m *model) chmod(i int, at string, mode manifest.Mode) {
 	c := modelClaim{op: i, path: at, role: 'm', mode: -1}
-	if bits, ok := mode.Bits(); ok && bits != m.was.at(at).mode {
+	if bits, ok := mode.Bits(); ok {
 		c.mode = int(bits)
 	}
 	m.claims = append(m.claims, c)

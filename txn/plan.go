@@ -36,7 +36,7 @@ func (s *scan) plan() *Plan {
 		if w.endsFolder() {
 			s.planBelow(p, w)
 		}
-		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: s.before(w), After: w.after()}
+		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: s.before(w, sym), After: w.after()}
 		if sym == '>' {
 			ch.From = w.from.path()
 		}
@@ -49,9 +49,10 @@ func (s *scan) plan() *Plan {
 	return p
 }
 
-// before describes what is at the path of a want. What another op renames is told by its new name.
-func (s *scan) before(w *want) Entry {
-	if i, ok := s.vacated[w.path()]; ok && s.tx.ops[i].Kind == manifest.Rename {
+// before describes what is at the path of a want. A folder that another op renames is told by its new name, and so is all
+// where something else is renamed to.
+func (s *scan) before(w *want, sym byte) Entry {
+	if i, ok := s.vacated[w.path()]; ok && sym != '~' && s.tx.ops[i].Kind == manifest.Rename {
 		return Entry{}
 	}
 	return entryOf(w.info)

@@ -103,8 +103,8 @@ func inodesBelow(t fatal, root string) map[string]uint64 {
 	return out
 }
 
-// difference is that of two trees. Something that is at another path than before has been renamed; what comes to the
-// path that it had is new.
+// difference is that of two trees. Something that is at another path than before has been renamed; where a folder was,
+// with all that was in it, whatever comes is new.
 type difference struct {
 	was, now *modelNode
 	old, new map[string]uint64
@@ -115,10 +115,11 @@ func (d *difference) lines() []planned {
 	for p, ino := range d.old {
 		from[ino] = p
 	}
-	renamed, left := map[string]bool{}, map[string]bool{} // by the new path and by the old one
+	renamed, gone, left := map[string]bool{}, map[string]bool{}, map[string]bool{} // by the new path, and by the old one
 	d.now.each("", func(p string, n *modelNode) {
 		if q, ok := from[d.new[p]]; ok && q != p && n.same(d.was.at(q)) {
-			renamed[p], left[q] = true, true
+			renamed[p] = true
+			gone[q], left[q] = true, n.kind == 'd'
 		}
 	})
 	var out []planned
@@ -141,11 +142,10 @@ func (d *difference) lines() []planned {
 		}
 	})
 	d.was.each("", func(p string, _ *modelNode) {
-		if d.now.at(p) == nil && !below(left, p) {
+		if d.now.at(p) == nil && !gone[p] && !below(left, p) {
 			out = append(out, planned{'-', p})
 		}
 	})
-	// What was below a folder that is another one now, or none.
 	slices.SortFunc(out, func(a, b planned) int { return strings.Compare(a.path, b.path) })
 	return out
 }

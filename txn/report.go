@@ -82,10 +82,10 @@ func symbol(w *want) byte {
 		return '-'
 	case wantFile, wantLink, wantFolder:
 	}
-	if w.info.Exists() && !w.vacated {
+	if w.info.Exists() && !w.movedAway {
 		return '~'
 	}
-	return '+' // what was there is told by its new name
+	return '+'
 }
 
 // blame finds the op whose path an error names.

@@ -139,7 +139,7 @@ func TestRemoveMkdirChmod(t *testing.T) {
 		{name: "remove what is missing", tree: []string{"b=2"}, ops: ops(with(rm("a"), missingOK), w("c", "3")), want: []string{`b 0644 "2"`, `c 0644 "3"`}, counts: "1 0 0 0"},
 		{name: "remove below what is missing", tree: []string{"b=2"}, ops: ops(with(rm("x/y/a"), missingOK)), want: []string{`b 0644 "2"`}, counts: "0 0 0 0"},
 		{name: "remove an empty folder", tree: []string{"d/", "b=2"}, ops: ops(rm("d")), want: []string{`b 0644 "2"`}, counts: "0 0 0 0", plan: "-d"},
-		{name: "remove a folder", tree: []string{"d/x/y=1", "d/z->x", "d/e/=0", "b=2"}, ops: ops(rmAll("d")), want: []string{`b 0644 "2"`}, counts: "0 0 2 0", plan: "-d"},
+		{name: "remove a folder", tree: []string{"d/x/y=1", "d/z->x", "d/e/=0", "b=2"}, ops: ops(rmAll("d")), want: []string{`b 0644 "2"`}, counts: "0 0 2 0", plan: "-d -d/e -d/x -d/x/y -d/z"},
 		{name: "remove a FIFO", tree: []string{"p|", "b=2"}, ops: ops(rm("p")), want: []string{`b 0644 "2"`}, counts: "0 0 1 0"},
 		{name: "mkdir", ops: ops(mkdir("d/e")), want: []string{"d/ 0755", "d/e/ 0755"}, counts: "0 0 0 0", plan: "+d +d/e"},
 		{name: "mkdir with a mode", ops: ops(moded(mkdir("d/e"), 0o3711)), want: []string{"d/ 0755", "d/e/ 3711"}, counts: "0 0 0 0"},

@@ -34,7 +34,7 @@ func TestTree(t *testing.T) {
 		},
 		{
 			name: "into the root with prune", source: src, tree: []string{"f=old", "mine/too=2"}, ops: ops(with(treeOp(".", "src"), prune)),
-			want: []string{"d/ 0755", "d/l -> ../f", `d/x 0644 "1"`, "empty/ 0755", `f 0644 "new"`}, counts: "2 1 1 0", plan: "+d +d/l +d/x +empty ~f -mine",
+			want: []string{"d/ 0755", "d/l -> ../f", `d/x 0644 "1"`, "empty/ 0755", `f 0644 "new"`}, counts: "2 1 1 0", plan: "+d +d/l +d/x +empty ~f -mine -mine/too",
 		},
 		{
 			name: "prune", source: src, tree: []string{"pub/old/a/b=1", "pub/stale=2", "pub/link->f", "beside=3"}, ops: ops(with(tree, prune)), want: plus(`beside 0644 "3"`),
@@ -217,8 +217,13 @@ func TestQuick(t *testing.T) {
 		t.Errorf("a quick sync: changed %d, want the mode of f and the content of g", res.Changed)
 	}
 	compareTrees(t, map[string]string{".": "d", "pub": "d", "pub/f": "one", "pub/g": "two"}, contents(t, root))
-	if res := sync(txn.TreeOptions{}); res.Changed != 1 {
-		t.Errorf("a full sync: changed %d, want f", res.Changed)
+	if res := sync(txn.TreeOptions{Quick: true, Move: true}); res.Changed != 1 {
+		t.Errorf("a quick move, which must not lose what it removes: changed %d, want f", res.Changed)
+	}
+	plant(t, dir, "src/f=two", "src/g=two")
+	must(t, os.Chmod(filepath.Join(src, "f"), 0o600))
+	if res := sync(txn.TreeOptions{}); res.Changed != 0 {
+		t.Errorf("a full sync: changed %d, want nothing", res.Changed)
 	}
 	compareTrees(t, map[string]string{".": "d", "pub": "d", "pub/f": "two", "pub/g": "two"}, contents(t, root))
 }

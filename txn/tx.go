@@ -41,7 +41,8 @@ type TreeOptions struct {
 	// Times keeps the source's modification times.
 	Times bool
 	// Quick takes a file for unchanged where size and modification time are those of the source, and does not read it, as
-	// rsync does. It implies Times. A source that was written without a new modification time is missed.
+	// rsync does. It implies Times. A source that was written without a new modification time is missed; so with Move,
+	// which would remove the only copy of that, all files are read.
 	Quick bool
 }
 
@@ -132,7 +133,7 @@ func (tx *Tx) SyncTree(path, source string, o TreeOptions) error {
 	return tx.add(op{Op: manifest.Op{
 		Kind: manifest.Tree, Path: path, Source: source,
 		Prune: o.Prune, Exclude: slices.Clone(o.Exclude), Move: o.Move, Times: o.Times || o.Quick,
-	}, quick: o.Quick}, nil)
+	}, quick: o.Quick && !o.Move}, nil)
 }
 
 // Apply adds the ops, the id and the message of a manifest. Its sources are relative to dir.

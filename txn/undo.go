@@ -16,16 +16,17 @@ import (
 
 // UndoOptions are the settings of Undo.
 type UndoOptions struct {
-	// Force puts back also what has changed since. What is replaced then is kept as by any other transaction.
+	// Force puts back also what has changed since, and what is kept as it is now where that was changed by another name.
+	// What is replaced then is kept as by any other transaction.
 	Force bool
 }
 
 // Undo takes back what a kept transaction did, by a transaction of its own with the same guarantee. id may be shortened;
 // "" is the last one. A path that has changed since is ErrConflict. What was replaced or removed comes back as the same
-// files: inode, times, owner and attributes are those from before; folders are made anew, with their modes. Folders that
-// the transaction made go unless others have put something into them, or the transaction has moved a folder into them. The
-// undo is in the history itself, and can be undone in turn; the transaction that it undid leaves the history, and its
-// idempotency key is forgotten.
+// files: inode, times, owner and attributes are those from before; folders are made anew, with their modes, owners and
+// attributes. Folders that the transaction made go unless others have put something into them, or the transaction has moved
+// a folder into them. The undo is in the history itself, and can be undone in turn; the transaction that it undid leaves the
+// history, and its idempotency key is forgotten.
 func (s *Store) Undo(ctx context.Context, id string, opts UndoOptions) (*Result, error) {
 	tx, err := s.BeginUndo(ctx, id, opts)
 	if err != nil {

@@ -75,23 +75,27 @@ func (x *examination) volume() (err error) {
 	if x.vol, err = x.root.Volume(); err != nil {
 		return &fs.PathError{Op: "statfs", Path: x.path, Err: err}
 	}
-	const check = "file system"
-	switch v := x.vol; {
-	case v.Unsafe != "" && !x.accepted:
-		x.note(check, Fail, "%s: every command refuses it unless --allow-unsafe-fs, because %s", v.Name, v.Unsafe)
-	case v.Unsafe != "":
-		x.note(check, Warn, "%s: the guarantee does not hold, because %s", v.Name, v.Unsafe)
-	case v.Name == "tmpfs":
-		x.note(check, Warn, "tmpfs: commits are atomic, but nothing survives a restart")
-	case measured[v.Name]:
-		x.note(check, OK, "%s: the guarantee holds on storage that honours flushes", v.Name)
-	default:
-		x.note(check, Warn, "type %s: nothing is known against it, but it was never tested", v.Name)
-	}
+	level, text := judge(x.vol, x.accepted)
+	x.note("file system", level, "%s", text)
 	if x.vol.Name == "overlay" {
 		x.overlay()
 	}
 	return nil
+}
+
+// judge says what a file system means for the guarantee.
+func judge(v fsys.Volume, accepted bool) (Level, string) {
+	switch {
+	case v.Unsafe != "" && !accepted:
+		return Fail, v.Name + ": every command refuses it unless --allow-unsafe-fs, because " + v.Unsafe
+	case v.Unsafe != "":
+		return Warn, v.Name + ": the guarantee does not hold, because " + v.Unsafe
+	case v.Name == "tmpfs":
+		return Warn, "tmpfs: commits are atomic, but nothing survives a restart"
+	case measured[v.Name]:
+		return OK, v.Name + ": the guarantee holds on storage that honours flushes"
+	}
+	return Warn, "type " + v.Name + ": nothing is known against it, but it was never tested"
 }
 
 // store looks at the store and its journal, and touches neither.

@@ -14,7 +14,7 @@ import (
 // trials tries in a folder of its own what commits are made of.
 func (x *examination) trials() (err error) {
 	if x.broken {
-		x.note("trials", Warn, "nothing was tried beside a store that is not whole")
+		x.note("trials", Warn, "nothing was tried: see to the store first")
 		return nil
 	}
 	probe, err := txn.ProbeFolder(x.path)
