@@ -51,14 +51,14 @@ func TestLinks(t *testing.T) {
 // TestReadmeExamples checks that the Go code in README is compiled and run, line by line, as a part of an example of
 // package txn.
 func TestReadmeExamples(t *testing.T) {
-	examples := dedent(text(t, "txn/example_test.go"))
+	examples := dedent(text(t, "txn/example_test.go") + text(t, "txn/example_json_test.go"))
 	blocks := fenced(text(t, "README.md"), "go")
 	if len(blocks) == 0 {
 		t.Error("README.md has no Go code")
 	}
 	for _, b := range blocks {
 		if !strings.Contains(examples, dedent(b)) {
-			t.Errorf("README.md has Go code that is not in txn/example_test.go:\n%s", b)
+			t.Errorf("README.md has Go code that is in no example of package txn:\n%s", b)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestExitCodes(t *testing.T) {
 		}
 		return slices.DeleteFunc(codes, func(c string) bool { return c == "" })
 	}
-	want := []string{"0", "1", "3", "4", "5", "6", "7", "64", "65", "130", "143"}
+	want := []string{"0", "1", "2", "3", "4", "5", "6", "7", "64", "65", "130", "143"}
 	for _, p := range []struct{ page, from, to string }{
 		{"README.md", "## Exit codes", "##"},
 		{"cmd/txcommit/doc.go", "# Exit codes", "# Output"},

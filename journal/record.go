@@ -128,6 +128,8 @@ type Record struct {
 	Keep      bool    `cbor:"14,keyasint,omitempty"`
 	Counts    *Counts `cbor:"15,keyasint,omitempty"`
 	KeptBytes int64   `cbor:"16,keyasint,omitempty"`
+	// Consumed says that a source was moved into the tree: an undo does not bring it back.
+	Consumed bool `cbor:"19,keyasint,omitempty"`
 	// Undoes is the transaction that this one undoes. When this one has ended, its idempotency key is forgotten.
 	Undoes *Undone `cbor:"17,keyasint,omitempty"`
 	// Made lists what is below the new folders of a transaction that is kept.

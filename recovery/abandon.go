@@ -84,18 +84,7 @@ func (e *Env) KeepHistory() ([]string, error) {
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	var kept []string
-	for _, n := range slices.Sorted(maps.Keys(names)) {
-		err := e.History.RenameNoReplace(n, e.Displaced, n)
-		if err != nil {
-			return kept, PathError("keep", historyPath+"/"+n, err)
-		}
-		kept = append(kept, displacedPath+"/"+n)
-	}
-	if err := e.Displaced.Sync(); err != nil {
-		return kept, PathError("sync", displacedPath, err)
-	}
-	return kept, PathError("sync", historyPath, e.History.Sync())
+	return e.keepHistory(slices.Sorted(maps.Keys(names)))
 }
 
 // KeepDead moves every stage folder that belongs to no live process to displaced/. It is for a store whose journal

@@ -11,7 +11,7 @@ import (
 
 // History is in two places: what a transaction replaced is in its folder in history/, which was its stage folder, and its
 // record stays in the journal. It takes both to undo it. So history is dropped by taking the folder away, which costs
-// nothing, and the record follows with the next put; a folder whose record is gone is deleted.
+// nothing, and the record follows with the next put.
 
 // historyNames lists what is in history/. A store in which nothing was ever kept may have none.
 func (e *Env) historyNames() (map[string]bool, error) {
@@ -54,14 +54,15 @@ func (p *Pending) dropUndone(kept []*journal.Record) []*journal.Record {
 	}
 	return slices.DeleteFunc(kept, func(r *journal.Record) bool {
 		if undone[r.ID] {
-			p.lost = append(p.lost, r.ID.String())
+			p.undone = append(p.undone, r.ID.String())
 		}
 		return undone[r.ID]
 	})
 }
 
-// sortHistory moves what belongs in history/ there, and what does not to trash/.
-func (e *Env) sortHistory(p *Pending) error {
+// sortHistory moves what belongs in history/ there, and what was undone to trash/. What no record speaks of goes to
+// displaced/: the journal may be an older one that was put back.
+func (e *Env) sortHistory(p *Pending, rep *Report) error {
 	for _, id := range p.stray {
 		if err := e.Stage.RenameNoReplace(id, e.History, id); err != nil && !isGone(err) {
 			return PathError("keep", ".txcommit/stage/"+id, err)
@@ -70,12 +71,31 @@ func (e *Env) sortHistory(p *Pending) error {
 			return PathError("clean up", ".txcommit/stage/"+id+OwnerSuffix, err)
 		}
 	}
-	for _, name := range p.lost {
+	for _, name := range p.undone {
 		if err := e.DropHistory(name); err != nil {
 			return err
 		}
 	}
-	return nil
+	kept, err := e.keepHistory(p.lost)
+	rep.Displaced = append(rep.Displaced, kept...)
+	return err
+}
+
+// keepHistory moves folders from history/ to displaced/, durably.
+func (e *Env) keepHistory(names []string) (kept []string, err error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	for _, n := range names {
+		if err := e.History.RenameNoReplace(n, e.Displaced, n); err != nil {
+			return kept, PathError("keep", historyPath+"/"+n, err)
+		}
+		kept = append(kept, displacedPath+"/"+n)
+	}
+	if err := e.Displaced.Sync(); err != nil {
+		return kept, PathError("sync", displacedPath, err)
+	}
+	return kept, PathError("sync", historyPath, e.History.Sync())
 }
 
 // DropHistory takes a folder out of history/; EmptyTrash follows. A folder that is gone is no error.

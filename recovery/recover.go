@@ -34,13 +34,14 @@ type Pending struct {
 	unsynced []*journal.Record
 	kept     []*journal.Record // finished, and what they replaced is in history/
 	stray    []string          // ids of stage folders that belong in history/
-	lost     []string          // names in history/ that are history no more
+	undone   []string          // ids of folders in history/ whose transactions have been undone
+	lost     []string          // names in history/ that no record speaks of
 	boot     BootMount
 }
 
 // None says that there is nothing to do.
 func (p *Pending) None() bool {
-	return len(p.records) == 0 && len(p.dead) == 0 && len(p.stray) == 0 && len(p.lost) == 0
+	return len(p.records) == 0 && len(p.dead) == 0 && len(p.stray) == 0 && len(p.undone) == 0 && len(p.lost) == 0
 }
 
 // Unfinished says that a record has to be resumed, for which the view lock is needed.
@@ -149,7 +150,7 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 	rep.Kept = p.dropUndone(rep.Kept)
 	err := e.sweep(p, &rep)
 	if err == nil {
-		err = e.sortHistory(p)
+		err = e.sortHistory(p, &rep)
 	}
 	if err != nil {
 		return rep, beside(err, torn)

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // Kept is a transaction of which history keeps what it replaced; see Options.History.
@@ -228,6 +230,9 @@ func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *T
 func (p *preparer) keep(res *Result) {
 	r := p.rec
 	r.Undoes = p.tx.undone
+	r.Consumed = slices.ContainsFunc(p.tx.ops, func(o op) bool {
+		return o.Kind == manifest.Tree && o.Move && !strings.Contains(filepath.ToSlash(o.source()), "/"+journal.StateFolder+"/")
+	})
 	if p.tx.store.opts.History <= 0 {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,5 +167,52 @@ func TestHistoryWithoutWhatIsUndone(t *testing.T) {
 	}
 	if on, err := os.ReadDir(root + "/.txcommit/history"); err != nil || len(on) != 1 {
 		t.Errorf("history/ holds %v, %v; want one folder", on, err)
+	}
+}
+
+// TestUndoOfAMove moves a source into the tree: the undo would leave what was moved in the history alone, so it takes force.
+func TestUndoOfAMove(t *testing.T) {
+	dir := t.TempDir()
+	plant(t, dir, "root/", "src/f=only copy")
+	root := filepath.Join(dir, "root")
+	st := open(t, root, &txn.Options{History: 1})
+	tx, err := st.Begin(t.Context())
+	must(t, err)
+	must(t, tx.SyncTree("pub", filepath.Join(dir, "src"), txn.TreeOptions{Move: true}))
+	_, err = tx.Commit(t.Context())
+	must(t, err)
+	if _, err := st.Undo(t.Context(), "", txn.UndoOptions{}); !errors.Is(err, txn.ErrConflict) {
+		t.Fatalf("Undo = %v, want ErrConflict", err)
+	}
+	compareTrees(t, map[string]string{".": "d", "pub": "d", "pub/f": "only copy"}, contents(t, root))
+	_, err = st.Undo(t.Context(), "", txn.UndoOptions{Force: true})
+	must(t, err)
+	compareTrees(t, map[string]string{".": "d"}, contents(t, root))
+}
+
+// TestHistoryUnderAnOlderJournal puts an older journal back: what it does not speak of is put aside, not deleted.
+func TestHistoryUnderAnOlderJournal(t *testing.T) {
+	root := t.TempDir()
+	st := open(t, root, &txn.Options{History: 1})
+	_, err := commitOps(st, ops(w("f", "one")))
+	must(t, err)
+	db := filepath.Join(root, ".txcommit/journal.db")
+	older, err := os.ReadFile(db)
+	must(t, err)
+	_, err = commitOps(st, ops(w("f", "two")))
+	must(t, err)
+	must(t, os.WriteFile(db, older, 0o600))
+	rep, err := txn.Recover(t.Context(), root, nil)
+	if err != nil || len(rep.Displaced) != 1 {
+		t.Fatalf("Recover = %+v, %v; want one folder displaced", rep, err)
+	}
+	found := ""
+	for p, c := range contents(t, filepath.Join(root, rep.Displaced[0])) {
+		if strings.HasSuffix(p, ".new") {
+			found = c
+		}
+	}
+	if found != "one" {
+		t.Errorf("%s holds %q, want what was replaced: %q", rep.Displaced[0], found, "one")
 	}
 }

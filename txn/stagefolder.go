@@ -137,6 +137,7 @@ func (f *StageFolder) check(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	tx.progress.tell = nil               // nobody has asked for a commit or a plan yet
 	if err := tx.Publish(f.target, f); err != nil {
 		return err
 	}

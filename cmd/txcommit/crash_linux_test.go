@@ -79,8 +79,8 @@ type workload struct {
 	command []string // instead of the apply of the manifest
 	// forgotten says that the transaction is not kept.
 	forgotten bool
-	want    layout
-	left    layout // of the source, after a commit; nil: all of it
+	want      layout
+	left      layout // of the source, after a commit; nil: all of it
 	// noExchange says that the kernel refuses to exchange names.
 	noExchange bool
 }

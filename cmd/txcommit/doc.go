@@ -2,12 +2,16 @@
 // crashes and power loss. It is a thin caller of package txn: flags in, exit codes and text or JSON out.
 //
 //	txcommit apply MANIFEST|-   commit the changes that a manifest lists
+//	txcommit apply --tar FILE|- the same of an archive; --patch FILE|-: of a diff
+//	txcommit plan MANIFEST|-    say what apply would do, path by path
 //	txcommit sync SRC PATH      make PATH below the root equal to the folder SRC
 //	txcommit run -- CMD...      publish what a command makes, if it succeeds
 //	txcommit view -- CMD...     run a command that sees no half of a transaction
 //	txcommit recover            end what a crash has left unfinished
 //	txcommit status             say whether the store is clean, busy or pending
 //	txcommit doctor             say what the root can and cannot do
+//	txcommit schema             print the JSON Schema of manifests
+//	txcommit completion SHELL   print a script that completes commands
 //	txcommit version            print build information
 //
 // # Exit codes
@@ -16,6 +20,7 @@
 //
 //	  0  committed, or nothing to do
 //	  1  failed: the tree, a source or the system refuses; the tree is as it was
+//	  2  plan --detailed-exitcode: there are changes; the tree is as it was
 //	  3  conflict: a path or a reused id is not as expected; the tree is as it was
 //	  4  busy: the lock timeout passed; the tree is as it was
 //	  5  incomplete: unknown until "txcommit recover" has run
@@ -34,4 +39,8 @@
 // control bytes are quoted as git does. With --output json, standard output carries exactly one JSON object, also for
 // errors and bad usage. A path in it is the path itself; one that is not UTF-8, or begins with a double quote, is quoted
 // as git does ("gr\374n"), so that no byte is lost.
+//
+// On a terminal, work that takes longer than 300 ms draws one line about how far it is on standard error, and takes it away
+// in the end; colours say what comes, goes and changes. Neither goes into a pipe or a file unless --progress or --color ask
+// for it, and NO_COLOR leaves exactly what a pipe would get.
 package main

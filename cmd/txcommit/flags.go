@@ -29,7 +29,7 @@ func (g *globalFlags) register(fs *pflag.FlagSet) {
 	fs.VarP(&g.output, "output", "o", "how to report on standard output")
 	fs.BoolVarP(&g.quiet, "quiet", "q", false, "print errors only")
 	fs.DurationVar(&g.lockTimeout, "lock-timeout", txn.DefaultLockTimeout, "how long to wait for others, once to open the store and once to commit; 0s does not wait")
-	fs.Var(&g.color, "color", "colour errors and hints; auto does on a terminal unless NO_COLOR is set")
+	fs.Var(&g.color, "color", "colour what is printed; auto does on a terminal unless NO_COLOR is set")
 }
 
 func (g *globalFlags) json() bool { return g.output.value == "json" }

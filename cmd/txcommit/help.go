@@ -15,6 +15,7 @@ through errors, SIGKILL, kernel crashes and power loss.
 const exitCodesHelp = `Exit codes:
     0  committed, or nothing to do                             (the tree is new)
     1  failed: the tree, a source or the system refuses        (the tree is as it was)
+    2  plan --detailed-exitcode: there are changes             (the tree is as it was)
     3  conflict: a path or a reused id is not as expected      (the tree is as it was)
     4  busy: the lock timeout passed                           (the tree is as it was)
     5  incomplete: run 'txcommit recover'                      (unknown until then)

@@ -71,10 +71,13 @@ nothing is done, unless --force puts back the old state all the same.`,
 			id := strings.Join(args, "")
 			return a.withCommits(cmd.Context(), flags, func(st *txn.Store, rep *commitReport) error {
 				tx, err := st.BeginUndo(cmd.Context(), id, undo)
-				if err != nil {
-					return at(atHistory, err)
+				if err == nil {
+					err = a.commitTx(cmd.Context(), tx, rep, flags, "")
 				}
-				return a.commitTx(cmd.Context(), tx, rep, flags, "")
+				if errors.Is(err, txn.ErrConflict) {
+					return &fault{hint: "look at what has changed; --force puts the old state back all the same", err: err}
+				}
+				return at(atHistory, err)
 			})
 		}),
 	}
@@ -124,7 +127,7 @@ func (a *app) completeKept(cmd *cobra.Command, args []string, _ string) ([]strin
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	defer st.Close()
+	defer func() { _ = st.Close() }() // it has changed nothing
 	kept, err := st.History(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp

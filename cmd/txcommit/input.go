@@ -76,5 +76,9 @@ func (a *app) input(ctx context.Context, flags *inputFlags, args []string) (inpu
 	}
 	saveMemory(len(m.Ops))
 	a.manifest = m.Positions()
-	return input{m.ID, func(tx *txn.Tx) error { return tx.Apply(m, dir) }}, nil
+	return input{m.ID, func(tx *txn.Tx) error {
+		err := tx.Apply(m, dir)
+		m = nil // the ops are in the transaction now, and may be many
+		return err
+	}}, nil
 }

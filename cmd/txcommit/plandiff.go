@@ -27,10 +27,13 @@ func (a *app) diffs(ctx context.Context, tx *txn.Tx, rep *planReport, p *txn.Pla
 		return a.opened(err)
 	}
 	defer func() { _ = was.Close() }() // nothing was written
-	d := &differ{was: was.FS(), now: tx.FS()}
+	d := &differ{was: was.FS(), now: tx.FS(), stays: map[string]bool{}}
 	byPath := make(map[string]*changeDoc, len(rep.Changes))
 	for i := range rep.Changes {
 		byPath[string(rep.Changes[i].Path)] = &rep.Changes[i]
+	}
+	for _, c := range p.Changes {
+		d.stays[c.Path] = c.Symbol == '~'
 	}
 	for _, c := range p.Changes {
 		if err := ctx.Err(); err != nil {
@@ -46,7 +49,10 @@ func (a *app) diffs(ctx context.Context, tx *txn.Tx, rep *planReport, p *txn.Pla
 }
 
 // differ compares the tree as it is with the tree as it would be.
-type differ struct{ was, now fs.FS }
+type differ struct {
+	was, now fs.FS
+	stays    map[string]bool // the paths at which something else comes when a file is renamed away
+}
 
 func (d *differ) change(c txn.Change) (string, error) {
 	switch {
@@ -73,7 +79,11 @@ func (d *differ) renamed(c txn.Change) (string, error) {
 	err := fs.WalkDir(d.now, c.Path, func(to string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
 			from := c.From + strings.TrimPrefix(to, c.Path)
-			fmt.Fprintf(&b, "%ssimilarity index 100%%\nrename from %s\nrename to %s\n", header(from, to), quote(from), quote(to))
+			verb := "rename"
+			if d.stays[from] {
+				verb = "copy"
+			}
+			fmt.Fprintf(&b, "%ssimilarity index 100%%\n%s from %s\n%s to %s\n", header(from, to), verb, quote(from), verb, quote(to))
 		}
 		return err
 	})
@@ -121,7 +131,7 @@ func header(from, to string) string {
 }
 
 func modes(c txn.Change) string {
-	if c.Before.Mode == c.After.Mode {
+	if c.After.Umask || c.Before.Mode == c.After.Mode {
 		return ""
 	}
 	return "old mode " + gitMode(c.Before) + "\nnew mode " + gitMode(c.After) + "\n"

@@ -74,6 +74,8 @@ func kindOf(e txn.Entry) string {
 func detail(c txn.Change) string {
 	was, now := c.Before, c.After
 	switch {
+	case !now.Exists:
+		return ""
 	case c.Symbol == 'm':
 		return octal(was.Mode) + " -> " + octal(now.Mode)
 	case c.Symbol != '+' && c.Symbol != '~':
@@ -94,7 +96,7 @@ func detail(c txn.Change) string {
 
 // newMode tells of a mode that changes along with the content.
 func newMode(c txn.Change) string {
-	if c.Symbol != '~' || c.Before.Mode == c.After.Mode {
+	if c.Symbol != '~' || c.After.Umask || c.Before.Mode == c.After.Mode {
 		return ""
 	}
 	return ", " + octal(c.Before.Mode) + " -> " + octal(c.After.Mode)

@@ -15,6 +15,7 @@ import (
 type terminal struct {
 	fd    int
 	given bool // the command has been given the foreground
+	asked bool // somebody has pressed ^Z since the command was stopped last
 }
 
 func openTerminal() *terminal {
@@ -45,20 +46,29 @@ func (t *terminal) takeBack() {
 	t.given = false
 }
 
+// pressed notes that ^Z was sent to the command.
+func (t *terminal) pressed() {
+	if t != nil {
+		t.asked = true
+	}
+}
+
 // stopped does what is to be done when the command's group was stopped. Where it asked for the terminal and we have it, it
-// gets it and goes on. Else we stop as well, so that the shell notices, and both go on when the shell says so.
+// gets it and goes on, unless ^Z came while it was being stopped: SIGCONT would make the command forget that. Else we stop
+// as well, so that the shell notices, and both go on when the shell says so.
 func (t *terminal) stopped(group int, by syscall.Signal) {
 	if t == nil {
 		return // nobody is there who would let us go on
 	}
 	asks := by == unix.SIGTTIN || by == unix.SIGTTOU
-	if now, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP); asks && err == nil && now == unix.Getpgrp() {
+	if now, err := unix.IoctlGetInt(t.fd, unix.TIOCGPGRP); asks && !t.asked && err == nil && now == unix.Getpgrp() {
 		t.give(group)
 		t.given = true
 	} else {
 		t.takeBack()
 		stopSelf()
 	}
+	t.asked = false
 	_ = unix.Kill(-group, unix.SIGCONT)
 }
 

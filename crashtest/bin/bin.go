@@ -21,6 +21,14 @@ func Need(t testing.TB) string {
 	return exe
 }
 
+// Env is what a command that replays something needs in front, to have the same binary again.
+func Env() string {
+	if exe := os.Getenv("TXCOMMIT_BINARY"); exe != "" {
+		return "TXCOMMIT_BINARY=" + exe + " "
+	}
+	return ""
+}
+
 var built = sync.OnceValues(func() (string, error) {
 	if exe := os.Getenv("TXCOMMIT_BINARY"); exe != "" {
 		return exe, nil

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/txcommit/txcommit/crashtest/sandbox"
 )
 
 // Kind is what an entry of the log is.
@@ -68,8 +70,8 @@ func NewDisk(dir string, image []byte) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	server, err := fuse.NewServer(d, dir, &fuse.MountOptions{
-		FsName: "disk", Name: "txcommit-disk", DirectMountStrict: true, MaxWrite: 1 << 20, DisableXAttrs: true,
+	server, err := sandbox.NewServer(d, dir, &fuse.MountOptions{
+		FsName: "disk", Name: "txcommit-disk", MaxWrite: 1 << 20, DisableXAttrs: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("mount a FUSE file system: %w", err)

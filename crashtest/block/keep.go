@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/txcommit/txcommit/crashtest/bin"
 	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/sandbox"
+	"github.com/txcommit/txcommit/crashtest/workload"
 )
 
 // stateEnv names the folder of a kept state, for TestReplay.
@@ -19,11 +21,12 @@ const stateEnv = "TXCOMMIT_BLOCK_STATE"
 type kept struct {
 	FS    string       `json:"fs"`
 	Mode  Mode         `json:"mode"`
-	Seed  uint64       `json:"seed"`
 	Acked int          `json:"acked"`
 	State State        `json:"state"`
 	Error string       `json:"error"`
-	Start *oracle.Seen `json:"start"` // with the seed it makes the case again
+	Start *oracle.Seen `json:"start"`
+	// Work is the workload itself: the generator may make another one of the seed some day.
+	Work *workload.Workload `json:"work"`
 }
 
 const (
@@ -46,7 +49,7 @@ func (r *Recording) keep(v *Violation) string {
 		return err.Error()
 	}
 	b, err := json.MarshalIndent(kept{
-		r.FS.Name, r.Mode, r.Work.Seed, v.Acked, v.State, v.Err.Error(), r.seen,
+		r.FS.Name, r.Mode, v.Acked, v.State, v.Err.Error(), r.seen, r.Work,
 	}, "", "  ")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, keptState), append(b, '\n'), 0o600)
@@ -59,8 +62,8 @@ func (r *Recording) keep(v *Violation) string {
 
 // String says all that is needed to understand a violation and to see it again.
 func (v Violation) String() string {
-	return fmt.Sprintf("%v, %d steps acknowledged: %v\nreplay: %s=%s go test ./block -run 'TestReplay$' -count=1 -v",
-		&v.State, v.Acked, v.Err, stateEnv, v.Kept)
+	return fmt.Sprintf("%v, %d steps acknowledged: %v\nreplay: %s%s=%s go -C crashtest test ./block -run 'TestReplay$' -count=1 -v",
+		&v.State, v.Acked, v.Err, bin.Env(), stateEnv, v.Kept)
 }
 
 // load reads a kept state.

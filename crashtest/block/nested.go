@@ -56,7 +56,9 @@ func (r *Recording) recovery(s *State, bin, temp string) (out *Recording, err er
 		return nil, err
 	}
 	defer closing(disk.Close, &err)
-	nested := *r
+	nested, again := *r, *r.Case
+	again.Again = true
+	nested.Case = &again
 	nested.done, nested.start = r.acked(s.At), newImage(disk.Start(Fault{}))
 	rec := &recorder{Recording: &nested, bin: bin, disk: disk}
 	err = rec.recover(filepath.Join(temp, "mnt"))

@@ -19,7 +19,10 @@ import (
 	"github.com/txcommit/txcommit/internal/supervise"
 )
 
-func TestMain(m *testing.M) { os.Exit(sandbox.Main(m)) }
+func TestMain(m *testing.M) {
+	unix.Umask(0o022)
+	os.Exit(sandbox.Main(m))
+}
 
 // stepLimit bounds a process of the binary.
 const stepLimit = 60 * time.Second

@@ -5,7 +5,7 @@ import "fmt"
 // Kind is what an event does.
 type Kind string
 
-// The events. Mark and Sync change nothing.
+// The events. Mark, Sync and SyncFailed change nothing.
 const (
 	Create   Kind = "create" // also of folders and links
 	Link     Kind = "link"
@@ -18,6 +18,9 @@ const (
 	SetAttr  Kind = "setattr"  // an extended attribute
 	Sync     Kind = "sync"     // of a file or folder
 	Mark     Kind = "mark"
+	// SyncFailed is a sync that was answered with EIO. As in the kernel, what had been written into the file by then
+	// counts as written back, so that no later sync makes it durable.
+	SyncFailed Kind = "failed sync"
 )
 
 // Event is one change, as it was when it was complete. Folders and files are named by inode numbers.
@@ -42,7 +45,7 @@ type Event struct {
 	Value string // SetAttr
 	Gone  bool   // SetAttr: removed
 
-	// Since is, of a Sync, the number of events that were complete when it arrived: what it makes durable is among them.
+	// Since is, of a sync, the number of events that were complete when it arrived: what it makes durable is among them.
 	Since int
 }
 

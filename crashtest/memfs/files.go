@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // GetAttr is stat(2).
@@ -18,6 +20,32 @@ func (f *FS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) f
 		out.SetTimeout(f.cache)
 	}
 	return st
+}
+
+// Statx is statx(2), which is what tells birth times.
+func (f *FS) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
+	n, st := f.at(in.NodeId)
+	defer f.mu.Unlock()
+	if !st.Ok() {
+		return st
+	}
+	var a fuse.Attr
+	n.attr(&a)
+	out.Mask = unix.STATX_BASIC_STATS
+	out.Ino, out.Mode, out.Nlink, out.Uid, out.Gid = a.Ino, uint16(a.Mode), a.Nlink, a.Uid, a.Gid
+	out.Size, out.Blocks, out.Blksize = a.Size, a.Blocks, a.Blksize
+	out.Mtime = sxTime(n.meta.Mtime)
+	out.Atime, out.Ctime = out.Mtime, out.Mtime
+	if n.meta.Born != 0 {
+		out.Mask |= unix.STATX_BTIME
+		out.Btime = sxTime(n.meta.Born)
+	}
+	out.AttrValid, out.AttrValidNsec = uint64(f.cache/time.Second), uint32(f.cache%time.Second)
+	return fuse.OK
+}
+
+func sxTime(ns int64) fuse.SxTime {
+	return fuse.SxTime{Sec: uint64(ns / int64(time.Second)), Nsec: uint32(ns % int64(time.Second))}
 }
 
 // SetAttr changes mode, owner, size and time.
@@ -120,16 +148,21 @@ func (f *FS) Fallocate(_ <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
 	return fuse.OK
 }
 
-// sync records that a file or folder was synced. It covers only what was complete when it came in.
+// sync records that a file or folder was synced, or was to be. It covers only what was complete when it came in.
 func (f *FS) sync(id uint64) fuse.Status {
 	f.mu.Lock()
 	since := len(f.log)
 	f.mu.Unlock()
 	n, st := f.at(id)
 	defer f.mu.Unlock()
-	if st.Ok() {
-		f.add(Event{Kind: Sync, Ino: n.ino, Since: since, Path: f.fileName(n)}, nil)
+	if !st.Ok() {
+		return st
 	}
+	e := Event{Kind: Sync, Ino: n.ino, Since: since, Path: f.fileName(n)}
+	if f.fail--; f.fail == 0 {
+		e.Kind, st = SyncFailed, fuse.EIO
+	}
+	f.add(e, nil)
 	return st
 }
 

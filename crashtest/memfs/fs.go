@@ -26,8 +26,11 @@ type FS struct {
 	// log is not nil while a tree is recorded.
 	log []Event
 	rec *recorder
-	// refuse counts down the renames into or out of the tree to the one that is refused.
-	refuse int
+	// refuse counts down the renames into or out of the tree to the one that is refused, fail the syncs to the one that
+	// fails.
+	refuse, fail int
+	// noExchange says that names cannot be exchanged.
+	noExchange bool
 }
 
 // recorder says what is recorded, and as what.
@@ -71,7 +74,7 @@ func newFS() *FS {
 func (f *FS) newNode(meta Inode) *node {
 	f.nextID++
 	n := &node{id: f.nextID, ino: lastIno.Add(1), meta: meta}
-	n.meta.Mtime = f.now
+	n.meta.Mtime, n.meta.Born = f.now, f.now
 	if n.meta.IsFolder() {
 		n.kids = map[string]*node{}
 	}
@@ -192,44 +195,6 @@ func (f *FS) Recorded() []Event {
 	log := f.log
 	f.rec, f.log = nil, nil
 	return log
-}
-
-// Refuse lets the n-th rename into or out of the tree, which is all but the state folder, fail from now on; 0: none.
-func (f *FS) Refuse(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.refuse = n
-}
-
-// Refused says that the rename was refused.
-func (f *FS) Refused() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.refuse == 0
-}
-
-// refuses says that this rename is the one.
-func (f *FS) refuses(dirs ...*node) bool {
-	if f.refuse == 0 {
-		return false
-	}
-	for _, d := range dirs {
-		if inTree(d) {
-			f.refuse--
-			return f.refuse == 0
-		}
-	}
-	return false
-}
-
-// inTree says that a folder is not in a state folder.
-func inTree(d *node) bool {
-	for n := d; n != nil && n.up != n; n = n.up {
-		if n.up != nil && n.up.kids[".txcommit"] == n {
-			return false
-		}
-	}
-	return true
 }
 
 // add adds an event to the log. Its path is made up for messages.

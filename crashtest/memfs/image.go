@@ -13,7 +13,7 @@ import (
 // Inode is a file, folder or link of an Image. Mode has the bits of the kind as stat(2) does.
 type Inode struct {
 	Mode, UID, GID uint32
-	Mtime          int64  // nanoseconds
+	Mtime, Born    int64  // nanoseconds; 0 for a birth time that is not kept
 	Data           []byte // of a file its content, of a link its target; shared between images, so not to be written
 	Kids           map[string]uint64
 	Attrs          map[string]string
@@ -100,6 +100,7 @@ func (m *Image) Hash(top uint64) uint64 {
 		}
 		if !n.IsFolder() {
 			b = binary.LittleEndian.AppendUint64(b, uint64(n.Mtime))
+			b = binary.LittleEndian.AppendUint64(b, uint64(n.Born))
 		}
 		_, _ = h.Write(b)
 		_, _ = h.Write(n.Data)

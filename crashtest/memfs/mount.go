@@ -6,6 +6,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/crashtest/sandbox"
 )
 
 // Mount is a mounted FS.
@@ -25,8 +27,8 @@ func New(dir string, cache time.Duration) (*Mount, error) {
 	m := &Mount{FS: newFS(), Dir: dir}
 	m.cache = cache
 	var err error
-	m.server, err = fuse.NewServer(m.FS, dir, &fuse.MountOptions{
-		FsName: "txcommit-lab", Name: "memfs", DirectMount: true, MaxWrite: 1 << 20,
+	m.server, err = sandbox.NewServer(m.FS, dir, &fuse.MountOptions{
+		FsName: "txcommit-lab", Name: "memfs", MaxWrite: 1 << 20,
 		DisableReadDirPlus: true, ExplicitDataCacheControl: true,
 	})
 	if err != nil {

@@ -177,6 +177,8 @@ func (f *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, from, to string) fuse.
 	n, over := d.kids[from], d2.kids[to]
 	exchange := in.Flags&unix.RENAME_EXCHANGE != 0
 	switch {
+	case exchange && f.noExchange:
+		return fuse.EINVAL
 	case n == nil || exchange && over == nil:
 		return fuse.ENOENT
 	case in.Flags&unix.RENAME_NOREPLACE != 0 && over != nil:

@@ -20,6 +20,14 @@ func (r *Recording) Crashes(point, random int, rng *rand.Rand) []*Crash {
 	return slices.DeleteFunc(r.enumerate(point, random, rng), func(c *Crash) bool { return c.Fates[point-1] == Lost })
 }
 
+// extremes are the power cuts after point events in which everything survives, and in which nothing does that may be lost.
+func (r *Recording) extremes(point int) []*Crash {
+	g := &crashes{Recording: r, point: point, rng: rand.New(rand.NewPCG(0, 0))}
+	g.add(nil)
+	g.add(g.losing(r.pending(point)))
+	return g.all
+}
+
 func (r *Recording) enumerate(point, random int, rng *rand.Rand) []*Crash {
 	p := r.pending(point)
 	g := &crashes{Recording: r, point: point, rng: rng}

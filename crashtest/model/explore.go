@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/txcommit/txcommit/crashtest/memfs"
+	"github.com/txcommit/txcommit/crashtest/workload"
 )
 
 // Limits bound an exploration.
@@ -18,6 +19,7 @@ type Limits struct {
 	Random int  // random states of one point
 	Nested int  // states of one cut recovery
 	Every  int  // one in so many recoveries that have something to do is cut
+	Whole  int  // one in so many of these after each of its operations; 0: none
 	First  bool // the first violation ends it
 	Kills  int  // so many processes are killed, and the recovery after that is cut
 	// Strangers is that to one state in so many a foreign program comes before the recovery.
@@ -41,7 +43,10 @@ type Explorer struct {
 
 // NewExplorer makes mounts in dir, which must exist. Close follows.
 func NewExplorer(bin, dir string, limits Limits) *Explorer {
-	return &Explorer{Bin: bin, Limits: limits, dir: dir, checks: map[uint64]bool{}}
+	return &Explorer{
+		Bin: bin, Limits: limits, dir: dir, checks: map[uint64]bool{},
+		Counts: Counts{Acts: map[workload.ActKind]int{}, Exits: map[int]int{}, Kinds: workload.Kinds{}},
+	}
 }
 
 // Close unmounts.
@@ -87,16 +92,31 @@ type Violation struct {
 // Explore looks at power cuts of a run, in an order that its seed gives, up to the limit.
 func (x *Explorer) Explore(r *Run) ([]*Violation, error) {
 	x.rng, x.seen = rand.New(rand.NewPCG(r.Case.W.Seed, 1)), map[uint64]bool{}
-	x.Counts.Recordings++
-	x.Counts.Events += len(r.Events)
-	bad, err := x.kills(r)
+	x.Counts.recorded(r)
+	before := x.Counts.States
+	defer func() {
+		if r.NoExchange {
+			x.Counts.NoExchange += x.Counts.States - before
+		}
+		if r.stopped {
+			x.Counts.Failed += x.Counts.States - before
+		}
+	}()
+	bad, err := x.ended(r)
+	if err != nil || x.Limits.First && len(bad) > 0 {
+		return bad, err
+	}
+	more, err := x.kills(r)
+	bad = append(bad, more...)
 	if err != nil || x.Limits.First && len(bad) > 0 {
 		return bad, err
 	}
 	all := x.crashes(r)
 	for end, i := x.Counts.States+x.Limits.States, 0; i < len(all) && x.Counts.States < end; i++ {
 		c := all[i]
-		v, err := x.visit(&State{Case: r.Case, Image: r.State(c), Acked: r.acked[c.Point], How: r.describe(c)})
+		s := r.at(c.Point)
+		s.Image, s.How = r.State(c), r.describe(c)
+		v, err := x.visit(s)
 		bad = append(bad, v...)
 		if err != nil || x.Limits.First && len(bad) > 0 {
 			return bad, err
@@ -132,7 +152,7 @@ func (x *Explorer) crashes(r *Run) []*Crash {
 
 // at lists the power cuts at one point. Right after a sync they are among those right before it.
 func (x *Explorer) at(r *Recording, point, random int) []*Crash {
-	if r.Events[point-1].Kind == memfs.Sync {
+	if k := r.Events[point-1].Kind; k == memfs.Sync || k == memfs.SyncFailed {
 		return nil
 	}
 	return r.Crashes(point, random, x.rng)
@@ -151,15 +171,36 @@ func (x *Explorer) visit(s *State) ([]*Violation, error) {
 		return []*Violation{{*s, err}}, nil
 	}
 	x.count(j)
-	if !x.skips(x.Limits.Strangers) {
-		if d := x.disturb(s); d != nil && x.fresh(d) {
-			if _, err := x.judge(d, x.second, false); err != nil {
-				return []*Violation{{*d, err}}, nil
-			}
-			x.Counts.Disturbed++
+	if j.moved || !x.skips(x.Limits.Strangers) {
+		if bad, err := x.strange(s); err != nil || len(bad) > 0 {
+			return bad, err
 		}
 	}
-	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, x.Limits.Every)) != 0 {
+	return x.cut(s, j)
+}
+
+// strange lets a foreign program come before the recovery of a state.
+func (x *Explorer) strange(s *State) ([]*Violation, error) {
+	d := x.disturb(s)
+	if d == nil || !x.fresh(d) {
+		return nil, nil
+	}
+	j, err := x.judge(d, x.second, true)
+	if err != nil {
+		return []*Violation{{*d, err}}, nil
+	}
+	x.Counts.Disturbed++
+	x.Counts.Acts[d.Stranger.Kind]++
+	return x.cut(d, j)
+}
+
+// cut cuts a recovery now and then, if it had something to do.
+func (x *Explorer) cut(s *State, j *judgement) ([]*Violation, error) {
+	often := x.Limits.Every
+	if len(j.report.Displaced) > 0 {
+		often /= 4 // what is in the way of others is lost most easily
+	}
+	if len(j.report.Recovered) == 0 && j.report.Swept == 0 || x.rng.IntN(max(1, often)) != 0 {
 		return nil, nil
 	}
 	return x.nested(s, NewRecording(s.Image, j.events), 1)
@@ -167,7 +208,7 @@ func (x *Explorer) visit(s *State) ([]*Violation, error) {
 
 // fresh says that nothing that looks the same was visited, with the same acknowledgements.
 func (x *Explorer) fresh(s *State) bool {
-	h := s.Image.Hash(s.Image.Root)*31 + uint64(s.Acked)
+	h := (s.Image.Hash(s.Image.Root)*31+uint64(s.Acked))*31 + uint64(len(s.Case.W.Steps))
 	if x.seen[h] {
 		return false
 	}

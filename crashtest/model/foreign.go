@@ -14,11 +14,25 @@ import (
 
 // Stranger is what a foreign program has done to a file between a crash and its recovery.
 type Stranger struct {
+	Kind workload.ActKind
 	Path string
-	Text string // content that must not be lost; empty if it has left none
+	// Mode is that of its file, which nobody may change; 0 if it has left none of its own.
+	Mode uint32
+	// Stays says that nothing of the transaction comes to this path, so that its file must not be moved away.
+	Stays bool
+	Text  string // content that must not be lost; empty if it has left none
 	// Breaks says that it has broken a condition of the transaction in flight that recovery has to look at again: the
 	// transaction must not take effect.
 	Breaks bool
+}
+
+// Recreate deletes a file and makes another one of the same name, which gets the number of the first: ext4 gives out a
+// freed number again at once.
+const Recreate workload.ActKind = "recreate"
+
+// Strangers are what foreign programs do; those are named twice that are told apart least easily.
+var Strangers = []workload.ActKind{
+	workload.Replace, Recreate, Recreate, workload.Relink, workload.Edit, workload.Delete, workload.Chmod,
 }
 
 // disturb lets a foreign program change or make, in a copy of a state, a file that the transaction in flight is about.
@@ -44,17 +58,23 @@ func (x *Explorer) disturb(s *State) *State {
 			files = append(files, p)
 		}
 	}
-	if len(files) == 0 || s.Case.W.Steps[s.Acked].Act != nil {
+	if len(files) == 0 || s.Case.W.Steps[s.Acked].Act != nil || s.Case.Racing(s.Acked) {
 		return nil
 	}
+	named := slices.DeleteFunc(slices.Clone(files), func(p string) bool { return !s.Case.Names(s.Acked, p) })
+	if len(named) > 0 && x.rng.IntN(2) == 0 {
+		files = named
+	}
 	p := files[x.rng.IntN(len(files))]
-	n := State{Case: s.Case, Image: s.Image.Clone(), Acked: s.Acked}
-	kind := []workload.ActKind{workload.Replace, workload.Edit, workload.Delete, workload.Chmod}[x.rng.IntN(4)]
+	n := *s
+	n.Image = s.Image.Clone()
+	kind := Strangers[x.rng.IntN(len(Strangers))]
 	if _, isThere := seen.Tree[p]; !isThere {
 		kind = workload.Replace
 	}
 	n.Stranger = act(n.Image, kind, p)
 	n.Stranger.Breaks = kind != workload.Chmod && s.Case.Expects(seen, s.Acked, p)
+	n.Stranger.Stays = n.Stranger.Mode != 0 && s.Case.Leaves(s.Acked, p)
 	n.How = fmt.Sprintf("%s\nthen a foreign program: %s %s", s.How, kind, p)
 	return &n
 }
@@ -62,7 +82,7 @@ func (x *Explorer) disturb(s *State) *State {
 // act changes a file of an image, or puts one at a free name.
 func act(m *memfs.Image, kind workload.ActKind, p string) *Stranger {
 	const later = 1 << 40 // nanoseconds, so that it is seen
-	w := &Stranger{Path: p}
+	w := &Stranger{Kind: kind, Path: p}
 	dir := m.Nodes[m.At(path.Join("root", path.Dir(p)))]
 	if dir.Kids == nil {
 		dir.Kids = map[string]uint64{}
@@ -72,10 +92,16 @@ func act(m *memfs.Image, kind workload.ActKind, p string) *Stranger {
 		old = dir
 	}
 	switch kind {
-	case workload.Replace:
-		w.Text = "a stranger's file"
+	case workload.Replace, Recreate, workload.Relink:
+		w.Text, w.Mode = "a stranger's file", syscall.S_IFREG|0o646
+		if kind == workload.Relink {
+			w.Text, w.Mode = "a stranger's link", syscall.S_IFLNK|0o777
+		}
 		ino := memfs.NewIno()
-		m.Nodes[ino] = &memfs.Inode{Mode: syscall.S_IFREG | 0o644, Mtime: old.Mtime + later, Data: []byte(w.Text)}
+		if was := dir.Kids[path.Base(p)]; kind == Recreate && names(m, was) == 1 {
+			ino = was
+		}
+		m.Nodes[ino] = &memfs.Inode{Mode: w.Mode, Mtime: old.Mtime + later, Born: old.Mtime + later, Data: []byte(w.Text)}
 		dir.Kids[path.Base(p)] = ino
 	case workload.Edit:
 		old.Data, old.Mtime = append([]byte("a stranger's words"), old.Data...), old.Mtime+later
@@ -88,18 +114,36 @@ func act(m *memfs.Image, kind workload.ActKind, p string) *Stranger {
 	return w
 }
 
+// names counts the names of an inode.
+func names(m *memfs.Image, ino uint64) (n int) {
+	m.Walk(m.Root, func(_ string, i uint64, _ *memfs.Inode) {
+		if i == ino {
+			n++
+		}
+	})
+	return n
+}
+
 // kept says whether what a stranger has left can be found: in the tree, or put aside.
 func (w *Stranger) kept(m *memfs.Image) error {
 	if w.Text == "" {
 		return nil
 	}
-	found := false
+	var found *memfs.Inode
+	at := ""
 	m.Walk(m.At("root"), func(p string, _ uint64, n *memfs.Inode) {
 		inStore := strings.HasPrefix(p, stateFolder+"/") && !strings.HasPrefix(p, stateFolder+"/displaced/")
-		found = found || !inStore && string(n.Data) == w.Text
+		if !inStore && string(n.Data) == w.Text {
+			found, at = n, p
+		}
 	})
-	if !found {
+	switch {
+	case found == nil:
 		return fmt.Errorf("%s: what a foreign program has put there is lost", w.Path)
+	case w.Mode != 0 && found.Mode != w.Mode:
+		return fmt.Errorf("%s: what a foreign program has put there has mode %o, had %o", w.Path, found.Mode, w.Mode)
+	case w.Stays && at != w.Path:
+		return fmt.Errorf("%s: what a foreign program has put there is at %s", w.Path, at)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 		}
 	}()
 	for seed := range uint64(75) {
-		v, err := first(x, seed+1)
+		v, err := first(x, seed+1, m.Mode)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,8 +68,15 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 }
 
 // first explores one seed up to its first violation. A bug that shows without any crash counts too.
-func first(x *model.Explorer, seed uint64) (*model.Violation, error) {
-	r, err := x.Record(workload.New(seed, options(seed)))
+func first(x *model.Explorer, seed uint64, mode string) (*model.Violation, error) {
+	o, on := options(seed), model.ModeOf(seed)
+	switch mode {
+	case "no-exchange":
+		o.NoExchange, on = true, model.Mode{NoExchange: true}
+	case "failing-sync":
+		on.FailSync = 1 + int(seed*7%40)
+	}
+	r, err := x.Record(workload.New(seed, o), on)
 	var wrong *workload.OutcomeError
 	if errors.As(err, &wrong) {
 		return &model.Violation{Why: err}, nil

@@ -21,6 +21,7 @@ type judgement struct {
 func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, error) {
 	at := fmt.Sprintf("w%d", x.shown) // the kernel remembers names
 	m.Show(at, s.Image)
+	m.Exchange(!s.NoExchange)
 	m.Tick()
 	defer m.Drop(at)
 	before, err := Seen(s.Image)
@@ -48,6 +49,11 @@ func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, err
 		return nil, err
 	}
 	j.moved = !maps.Equal(before.Tree, after.Tree)
+	if !s.Again && s.Stranger == nil {
+		if err := s.Case.CheckTorn(j.report, after, s.Acked); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.check(image, after); err != nil {
 		return nil, err
 	}
@@ -60,8 +66,14 @@ func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, err
 // check asks the oracle about what recovery has left.
 func (s *State) check(m *memfs.Image, after *oracle.Seen) error {
 	if s.Stranger == nil {
-		_, err := s.Case.Check(after, s.Acked)
-		return err
+		if _, err := s.Case.Check(after, s.Acked); err != nil {
+			return err
+		}
+		left, err := look(m, "src")
+		if err != nil {
+			return err
+		}
+		return s.Case.CheckSources(left.Tree, after, s.Acked)
 	}
 	if err := s.Stranger.kept(m); err != nil {
 		return err

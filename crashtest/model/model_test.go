@@ -59,11 +59,12 @@ func number(t *testing.T, name string, otherwise int) int {
 // options are those of the workload of a seed: some have what makes others hard to judge.
 func options(seed uint64) workload.Options {
 	return workload.Options{
-		Steps: 4, Acts: true, Refusals: true, Process: seed%5 == 0, Owners: os.Geteuid() == 0, Attrs: true,
+		Steps: 4, Acts: true, Refusals: true, Process: seed%3 == 0, Races: true, Owners: os.Geteuid() == 0, Attrs: true,
+		NoExchange: model.ModeOf(seed).NoExchange,
 	}
 }
 
-var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Kills: 5, Strangers: 6}
+var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Whole: 12, Kills: 5, Strangers: 6}
 
 // ordinary is how many seeds an ordinary run explores: so many that the floors are reached.
 const ordinary = 36
@@ -91,10 +92,22 @@ func TestPowerCuts(t *testing.T) {
 		{"states that needed a sweep", c.Swept, 1},
 		{"states in which a foreign program came before the recovery", c.Disturbed, 500},
 		{"states of cut recoveries", c.Nested, 500},
+		{"recoveries that were cut after each operation", c.Whole, 5},
+		{"states of file systems that cannot exchange names", c.NoExchange, 3000},
+		{"states of runs that a failing sync has stopped", c.Failed, 300},
+		{"states with a torn transaction of level process", c.Torn, 50},
 	} {
 		if floor.got < floor.want {
 			t.Errorf("%s: %d, want at least %d", floor.what, floor.got, floor.want)
 		}
+	}
+	for _, act := range model.Strangers {
+		if c.Acts[act] < 10 {
+			t.Errorf("foreign programs before the recovery: %d times %s, want at least 10", c.Acts[act], act)
+		}
+	}
+	if missing := c.Kinds.Missing(options(0), 1); len(missing) > 0 {
+		t.Errorf("not met in any workload: %q", missing)
 	}
 }
 
@@ -146,7 +159,7 @@ func (l *lab) explore(first uint64, more func(seed uint64) bool) {
 }
 
 func (l *lab) seed(x *model.Explorer, seed uint64) {
-	r, err := x.Record(workload.New(seed, options(seed)))
+	r, err := x.Record(workload.New(seed, options(seed)), model.ModeOf(seed))
 	if err != nil {
 		l.Error(err)
 		return
@@ -171,7 +184,7 @@ func (l *lab) report(v *model.Violation, r *model.Run) {
 	again := "(not saved)"
 	if dir, err := sandbox.Keep(); err == nil {
 		if path, err := v.Save(dir, r.Start); err == nil {
-			again = "TXCOMMIT_STATE=" + path + " go test ./model -run TestReplay -count=1 -v"
+			again = bin.Env() + "TXCOMMIT_STATE=" + path + " go -C crashtest test ./model -run 'TestReplay$' -count=1 -v"
 		}
 	}
 	l.Errorf("seed %d: %d steps acknowledged: %v\n%s\nreplay: %s", v.Case.W.Seed, v.Acked, v.Why, v.How, again)

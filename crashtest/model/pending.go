@@ -28,7 +28,7 @@ func NewRecording(base *memfs.Image, events []memfs.Event) *Recording {
 	syncs := map[uint64][]int{} // by inode, ascending
 	for k := range events {
 		switch e := &events[k]; e.Kind {
-		case memfs.Sync:
+		case memfs.Sync, memfs.SyncFailed:
 			syncs[e.Ino] = append(syncs[e.Ino], k)
 		case memfs.Create:
 			r.folders[e.Ino] = e.New.Mode&syscall.S_IFMT == syscall.S_IFDIR
@@ -36,8 +36,12 @@ func NewRecording(base *memfs.Image, events []memfs.Event) *Recording {
 	}
 	first := func(ino uint64, j int) int {
 		for _, k := range syncs[ino] {
-			if events[k].Since > j {
+			switch failed := events[k].Kind == memfs.SyncFailed; {
+			case events[k].Since <= j:
+			case !failed:
 				return k
+			case events[j].Kind == memfs.Write:
+				return never // the kernel takes it for written, and does not try again
 			}
 		}
 		return never
@@ -55,7 +59,7 @@ func NewRecording(base *memfs.Image, events []memfs.Event) *Recording {
 			if !r.splits(j) { // it is whole or not at all
 				r.whole[j] = min(r.whole[j], r.half[j])
 			}
-		case memfs.Mark, memfs.Sync:
+		case memfs.Mark, memfs.Sync, memfs.SyncFailed:
 			r.whole[j] = j
 		default:
 			r.whole[j] = first(e.Ino, j)

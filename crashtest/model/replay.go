@@ -20,6 +20,8 @@ type State struct {
 	How   string // in words
 	// Stranger is not nil if a foreign program has changed something after the power cut.
 	Stranger *Stranger
+	// NoExchange says that names cannot be exchanged, Again that a recovery came before the power cut.
+	NoExchange, Again bool
 }
 
 // saved is a State in a file. It holds the workload itself: the generator may make another one of the seed some day.
@@ -30,6 +32,8 @@ type saved struct {
 	Acked    int
 	How      string
 	Stranger *Stranger
+
+	NoExchange, Again bool
 }
 
 // The conditions of ops are of these types.
@@ -45,7 +49,7 @@ func (s *State) Save(dir string, start *oracle.Seen) (path string, err error) {
 		return "", err
 	}
 	z := gzip.NewWriter(f)
-	err = gob.NewEncoder(z).Encode(&saved{*s.Case.W, *start, *s.Image, s.Acked, s.How, s.Stranger})
+	err = gob.NewEncoder(z).Encode(&saved{*s.Case.W, *start, *s.Image, s.Acked, s.How, s.Stranger, s.NoExchange, s.Again})
 	return f.Name(), errors.Join(err, z.Close(), f.Close())
 }
 
@@ -71,7 +75,7 @@ func Load(path string) (*State, error) {
 	for ino := range in.Image.Nodes {
 		memfs.Reserve(ino)
 	}
-	return &State{Case: c, Image: &in.Image, Acked: in.Acked, How: in.How, Stranger: in.Stranger}, nil
+	return &State{Case: c, Image: &in.Image, Acked: in.Acked, How: in.How, Stranger: in.Stranger, NoExchange: in.NoExchange, Again: in.Again}, nil
 }
 
 // Replay judges one state.

@@ -5,6 +5,7 @@
 //
 //	what is broken, in words that go on until the first keyword
 //	layer model           a layer that must find it; one line each
+//	mode no-exchange      what it takes to be seen there, if anything: no-exchange or failing-sync
 //	file txn/durable.go   the file of the product that the next edit is in
 //	<<<<
 //	text that the file must contain exactly once
@@ -31,6 +32,7 @@ type Mutant struct {
 	Name   string
 	Doc    string
 	Layers []string
+	Mode   string
 	edits  []edit
 }
 
@@ -78,6 +80,8 @@ func parse(name, text string) (*Mutant, error) {
 			*part += line
 		case word == "layer":
 			m.Layers = append(m.Layers, rest)
+		case word == "mode":
+			m.Mode = rest
 		case word == "file":
 			file = rest
 		case file == "":

@@ -12,6 +12,8 @@ import (
 // Case is a workload that was run, and what its tree looked like at the start.
 type Case struct {
 	W *workload.Workload
+	// Again says that there may have been a recovery already, which has reported what was torn.
+	Again bool
 	// inodes and times are those of the start's nodes, by ID.
 	inodes map[int]uint64
 	times  map[int]int64
@@ -29,13 +31,26 @@ func NewCase(w *workload.Workload, start *Seen) (*Case, error) {
 	return c, nil
 }
 
+// Until is the case of the first n steps alone: the one after them was reported as failed, and must not take effect.
+func (c *Case) Until(n int) *Case {
+	w := *c.W
+	w.Steps = w.Steps[:n]
+	return &Case{W: &w, inodes: c.inodes, times: c.times}
+}
+
 // Check says whether a recovered tree is one that may be after the first acked steps were acknowledged and the rest
 // was cut anywhere. It returns how many steps have taken effect: acked or one more.
 func (c *Case) Check(seen *Seen, acked int) (steps int, err error) {
 	if steps, err = c.checkTree(seen, acked, c.loose(acked)); err != nil {
 		return steps, err
 	}
-	return steps, c.checkState(seen, c.mayDisplace(acked))
+	return steps, c.checkState(seen, acked, c.mayDisplace(acked))
+}
+
+// CheckKilled is Check of the tree alone where a process was killed and the power stayed on: at level process, too, a
+// transaction is whole then.
+func (c *Case) CheckKilled(seen *Seen, acked int) (steps int, err error) {
+	return c.checkTree(seen, acked, nil)
 }
 
 // CheckDisturbed is Check where a foreign program has changed the file at path between the crash and the recovery: of
@@ -61,7 +76,7 @@ func (c *Case) CheckDisturbed(seen *Seen, acked int, path string, broken bool) e
 	if _, err := c.checkTree(seen, acked, loose); err != nil {
 		return err
 	}
-	return c.checkState(seen, true)
+	return c.checkState(seen, acked, true)
 }
 
 // Expects says that the step in flight has a condition on a path and, in the crashed tree, has not acted on it yet.
@@ -76,6 +91,26 @@ func (c *Case) Expects(crashed *Seen, acked int, path string) bool {
 		return false
 	}
 	return slices.ContainsFunc(s.Ops, func(o workload.Op) bool { return o.Expect != nil && (o.Path == path || o.From == path) })
+}
+
+// Leaves says that the step in flight only takes away what is at a path, and nothing of it comes there: what a foreign
+// program has put there is no business of the step.
+func (c *Case) Leaves(acked int, path string) bool {
+	s := &c.W.Steps[acked]
+	return s.Aim[path] == nil && slices.ContainsFunc(s.Ops, func(o workload.Op) bool {
+		return o.Op == "remove" && o.Path == path || o.Op == "rename" && o.From == path
+	})
+}
+
+// Names says that an op of the step in flight is on just this path.
+func (c *Case) Names(acked int, path string) bool {
+	return slices.ContainsFunc(c.W.Steps[acked].Ops, func(o workload.Op) bool { return o.Path == path || o.From == path })
+}
+
+// Racing says that the step in flight may be one of two that run at the same time.
+func (c *Case) Racing(acked int) bool {
+	n := len(c.W.Steps)
+	return acked < n && (c.W.Steps[acked].Rival || acked+1 < n && c.W.Steps[acked+1].Rival)
 }
 
 func (c *Case) checkTree(seen *Seen, acked int, loose []string) (steps int, err error) {
@@ -110,9 +145,12 @@ func (c *Case) allowed(acked int) []allowed {
 	if acked == len(c.W.Steps) {
 		return out
 	}
-	s := &c.W.Steps[acked]
-	out = append(out, allowed{fmt.Sprintf("at which step %d aims", acked+1), s.Aim, acked + 1})
-	return append(out, allowed{fmt.Sprintf("after step %d", acked+1), s.After, acked + 1})
+	for i := acked; i == acked || i < len(c.W.Steps) && c.W.Steps[i].Rival; i++ {
+		s := &c.W.Steps[i]
+		out = append(out, allowed{fmt.Sprintf("at which step %d aims", i+1), s.Aim, i + 1},
+			allowed{fmt.Sprintf("after step %d", i+1), s.After, i + 1})
+	}
+	return out
 }
 
 // loose are the paths of which nothing is promised after a power cut: those that transactions of level process have
@@ -222,10 +260,11 @@ var atRest = []string{
 }
 
 // checkState checks the names in the state folder: no litter, and nothing put aside unless something was in the way.
-func (c *Case) checkState(seen *Seen, displaced bool) error {
+func (c *Case) checkState(seen *Seen, acked int, displaced bool) error {
+	kept := slices.ContainsFunc(c.W.Steps[:min(acked+1, len(c.W.Steps))], func(s workload.Step) bool { return s.History > 0 })
 	var litter []string
 	for _, name := range seen.State {
-		if strings.HasPrefix(name, "displaced/") && displaced {
+		if strings.HasPrefix(name, "displaced/") && displaced || strings.HasPrefix(name, "history/") && kept {
 			continue
 		}
 		if !slices.Contains(atRest, name) {

@@ -112,6 +112,16 @@ func (c *Case) Verify(bin, dir string, acked int) (*Verdict, error) {
 	if v.Steps, err = c.Check(after, acked); err != nil {
 		return v, err
 	}
+	left, err := Look(workload.Source(dir))
+	if err != nil {
+		return v, err
+	}
+	if err := c.CheckTorn(v.Report, after, acked); err != nil {
+		return v, err
+	}
+	if err := c.CheckSources(left.Tree, after, acked); err != nil {
+		return v, err
+	}
 	if err := CheckJournal(filepath.Join(root, stateFolder, "journal.db")); err != nil {
 		return v, err
 	}

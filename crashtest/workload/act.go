@@ -55,12 +55,12 @@ func (a *Act) Do(dir string) error {
 		if err := os.Remove(at); err != nil {
 			return err
 		}
-		return sync(filepath.Dir(at))
+		return syncAt(filepath.Dir(at))
 	case Chmod:
 		if err := unix.Chmod(at, a.Mode); err != nil {
 			return err
 		}
-		return sync(at)
+		return syncAt(at)
 	}
 	return fmt.Errorf("act %q is unknown", a.Kind)
 }
@@ -85,19 +85,19 @@ func writeSynced(at string, flags int, text string, mode uint32) error {
 // rename syncs both folders before and after: the name of the temporary file must not come back beside the new one as
 // something that nobody has asked for.
 func rename(from, to string) error {
-	if err := sync(filepath.Dir(from)); err != nil {
+	if err := syncAt(filepath.Dir(from)); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	if err := sync(filepath.Dir(to)); err != nil {
+	if err := syncAt(filepath.Dir(to)); err != nil {
 		return err
 	}
-	return sync(filepath.Dir(from))
+	return syncAt(filepath.Dir(from))
 }
 
-func sync(path string) error {
+func syncAt(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

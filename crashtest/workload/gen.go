@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -17,6 +18,11 @@ type Options struct {
 	Refusals bool
 	// Process lets transactions have level process.
 	Process bool
+	// Races ends one workload in two with a race.
+	Races bool
+	// NoExchange leaves out what a file system must be able to exchange names for: a folder in the place of a file, or
+	// something else in the place of a folder.
+	NoExchange bool
 	// Owners gives files to other users, which needs root. Attrs gives them extended attributes.
 	Owners, Attrs bool
 }
@@ -30,6 +36,9 @@ func New(seed uint64, o Options) *Workload {
 	g.start()
 	for len(g.w.Steps) < o.Steps {
 		g.makeStep()
+	}
+	if o.Races && g.chance(50) {
+		g.race()
 	}
 	return g.w
 }
@@ -122,6 +131,13 @@ func (g *gen) makeStep() {
 		g.finish()
 		return
 	}
+	if i > 0 && g.chance(40) && g.undo(&g.w.Steps[i-1], g.w.Before(i-1)) {
+		g.finish()
+		return
+	}
+	if g.chance(40) {
+		g.step.History = 1
+	}
 	want := 1 + g.IntN(4)
 	for tries := 0; tries < 40 && want > 0; tries++ {
 		if motifs[g.IntN(len(motifs))](g) {
@@ -148,6 +164,34 @@ func (g *gen) finish() {
 	}
 	slices.Sort(s.Touched)
 	g.w.Steps = append(g.w.Steps, *s)
+}
+
+// undo makes the step take back the last one, if that is kept and has changed anything. Files come back as the same
+// inodes; links, and folders that are gone, are made anew. What came with a folder at level process, or with one into
+// which a folder was moved, is not known for sure, which is a conflict.
+func (g *gen) undo(last *Step, before Tree) bool {
+	if last.History == 0 || last.Exit != 0 || last.Process || maps.EqualFunc(before, last.After, func(a, b *Node) bool { return *a == *b }) {
+		return false
+	}
+	for _, o := range last.Ops {
+		if n := before[o.From]; n != nil && n.Kind == Folder && before[parent(o.To)] == nil && parent(o.To) != "." {
+			return false
+		}
+	}
+	g.step.Undo, g.step.History = true, 1
+	g.now = Tree{}
+	for _, p := range before.Paths() {
+		n := before[p]
+		at := last.After[p]
+		if n.Kind == Folder && len(last.After.names(n.ID)) == 0 || n.Kind == Link && (at == nil || at.ID != n.ID) {
+			made := g.node(n.Kind, n.Mode)
+			made.Text = n.Text
+			n = made
+		}
+		g.now[p] = n
+	}
+	g.claim(last.Touched...)
+	return true
 }
 
 // spoil lets a transaction fail, or gives it another level.

@@ -23,6 +23,7 @@ type Op struct {
 	Replace   bool     `json:"replace,omitempty"`
 	Prune     bool     `json:"prune,omitempty"`
 	Times     bool     `json:"times,omitempty"`
+	Move      bool     `json:"move,omitempty"`
 	Exclude   []string `json:"exclude,omitempty"`
 }
 

@@ -48,11 +48,11 @@ func (g *gen) renameOver() bool {
 // renameOnRemoved renames something to the name of something that is removed: a file to that of a folder too.
 func (g *gen) renameOnRemoved() bool {
 	to, ok := g.existingOf(Folder, File, Link)
-	if !ok {
+	if !ok || g.o.NoExchange && g.was[to].Kind == Folder {
 		return false
 	}
 	g.claim(to)
-	from, ok := g.existing(func(_ string, n *Node) bool { return n.ID != g.was[to].ID })
+	from, ok := g.existing(func(_ string, n *Node) bool { return n.ID != g.was[to].ID && (n.Kind != Folder || !g.o.NoExchange) })
 	if !ok {
 		return g.giveUp(to)
 	}
@@ -136,6 +136,9 @@ func (g *gen) moved() (from, to string, ok bool) {
 
 // moveFolderAndFill puts a file, a link or a new folder where a folder was that is renamed away.
 func (g *gen) moveFolderAndFill() bool {
+	if g.o.NoExchange {
+		return false
+	}
 	from, _, ok := g.moved()
 	if !ok {
 		return false

@@ -59,6 +59,11 @@ func (t Tree) below(p string) []string {
 	return out
 }
 
+// kids returns the paths in the folder p.
+func (t Tree) kids(p string) []string {
+	return slices.DeleteFunc(t.below(p), func(q string) bool { return q == p || parent(q) != p })
+}
+
 // names returns the paths of an inode.
 func (t Tree) names(id int) []string {
 	var out []string

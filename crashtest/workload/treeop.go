@@ -19,9 +19,22 @@ func (g *gen) tree() bool {
 	for g.step.Sources[t.src] != nil {
 		t.src += "x"
 	}
+	o := Op{Op: "tree", Path: p, Source: g.source(t.src), Prune: t.prune, Times: g.chance(30), Move: g.chance(30)}
+	if g.chance(30) {
+		t.spared = pick(g, "u", "v")
+		if kids := g.was.kids(p); len(kids) > 0 {
+			t.spared = path.Base(pick(g, kids...))
+		}
+		o.Exclude = []string{"nowhere/**", pick(g, t.spared, "["+t.spared[:1]+"]"+t.spared[1:])}
+	}
 	before := len(t.now)
 	t.folder("")
-	g.add(Op{Op: "tree", Path: p, Source: g.source(t.src), Prune: t.prune, Times: g.chance(30)})
+	if t.spared != "" {
+		decoy := g.node(File, 0o640)
+		decoy.Text = "never copied"
+		g.step.Sources[join(t.src, t.spared)] = decoy
+	}
+	g.add(o)
 	if g.was[p] == nil || before != len(t.now) {
 		g.renames++
 	}
@@ -44,6 +57,8 @@ type treeMotif struct {
 	at    string // the target
 	src   string // the source, below the step's sources
 	prune bool
+	// spared is an entry of the target that is excluded, so that it is neither changed nor pruned; empty: none.
+	spared string
 }
 
 // folder makes the source's folder rel, and the target's.
@@ -60,13 +75,13 @@ func (t *treeMotif) folder(rel string) {
 		t.now.remove(to)
 		t.put(to, t.node(Folder, mode))
 	}
-	for _, q := range t.was.below(to) {
-		if q != to && path.Dir(q) == to {
-			t.entry(join(rel, path.Base(q)), t.was[q])
+	for _, q := range t.was.kids(to) {
+		if r := join(rel, path.Base(q)); r != t.spared {
+			t.entry(r, t.was[q])
 		}
 	}
 	for _, name := range []string{"u", "v"} {
-		if r := join(rel, name); t.chance(40) && t.was[join(t.at, r)] == nil {
+		if r := join(rel, name); t.chance(40) && r != t.spared && t.was[join(t.at, r)] == nil {
 			t.fresh(r)
 		}
 	}
@@ -80,7 +95,7 @@ func (t *treeMotif) entry(rel string, old *Node) {
 		if t.prune {
 			t.now.remove(to)
 		}
-	case roll < 4 && t.prune: // another kind, perhaps
+	case roll < 4 && t.prune && !t.o.NoExchange: // another kind, perhaps
 		t.now.remove(to)
 		t.fresh(rel)
 	case old.Kind == Folder:

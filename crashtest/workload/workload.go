@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Workload is a start tree and what happens to it, one step after the other.
@@ -13,6 +16,9 @@ type Workload struct {
 	Seed  uint64
 	Start Tree
 	Steps []Step
+	// Race, if not empty, has two transactions that run at the same time after the last step, in both orders in which
+	// they may take effect. See Raced.
+	Race [][]Step
 }
 
 // Step is a transaction, or the act of a program that knows nothing of transactions.
@@ -25,6 +31,9 @@ type Step struct {
 	// Process says that the transaction is of level process: after a power cut nothing is promised of it until the
 	// next step of level sync.
 	Process bool
+	// History is how many transactions are kept for undo. Undo says that the step takes the one before it back.
+	History int
+	Undo    bool
 	// Refuse, if not 0, says that the Refuse-th rename into or out of the tree is refused by the kernel. Only layers
 	// that can refuse run such steps; see Options.
 	Refuse int
@@ -37,6 +46,8 @@ type Step struct {
 	Aim, After Tree
 	// Touched are the paths whose state the step may change.
 	Touched []string
+	// Rival says that the step runs at the same time as the one before it.
+	Rival bool
 }
 
 // Before returns the tree before step i; i may be the number of steps.
@@ -69,8 +80,12 @@ func (w *Workload) Build(dir string) error {
 	if err := w.Start.Build(Root(dir)); err != nil {
 		return fmt.Errorf("start tree: %w", err)
 	}
-	for i := range w.Steps {
-		if err := w.Steps[i].build(dir); err != nil {
+	all := w.Steps
+	if len(w.Race) > 0 {
+		all = w.Raced(0).Steps
+	}
+	for i := range all {
+		if err := all[i].build(dir); err != nil {
 			return fmt.Errorf("step %d: %w", i, err)
 		}
 	}
@@ -97,11 +112,14 @@ func (s *Step) build(dir string) error {
 
 // Command returns the command that does the transaction with the binary bin.
 func (s *Step) Command(bin, dir string) *exec.Cmd {
-	args := []string{"apply", "--root", Root(dir), "--allow-unsafe-fs", "-o", "json"}
+	args := []string{"--root", Root(dir), "--allow-unsafe-fs", "-o", "json", "--history", strconv.Itoa(s.History)}
 	if s.Process {
 		args = append(args, "--durability", "process")
 	}
-	return exec.Command(bin, append(args, s.manifestPath(dir))...)
+	if s.Undo {
+		return exec.Command(bin, append([]string{"undo"}, args...)...)
+	}
+	return exec.Command(bin, append(append([]string{"apply"}, args...), s.manifestPath(dir))...)
 }
 
 // Mark notes that the first n steps were acknowledged, by one write and nothing else: the layers see it in their logs,
@@ -114,6 +132,23 @@ func Mark(dir string, n int) error {
 	defer f.Close()
 	_, err = f.WriteAt([]byte(strconv.Itoa(n)), 0)
 	return err
+}
+
+// Moved says that the step consumes the source p, a path below its sources, once it has taken effect.
+func (s *Step) Moved(p string) bool {
+	for i := range s.Ops {
+		o := &s.Ops[i]
+		top := path.Base(o.Source)
+		rel, below := strings.CutPrefix(p, top+"/")
+		if !o.Move || !below && p != top {
+			continue
+		}
+		return !slices.ContainsFunc(o.Exclude, func(glob string) bool {
+			ok, _ := path.Match(glob, rel)
+			return ok
+		})
+	}
+	return false
 }
 
 // Run does step i, as a process of bin or by itself if it is an act, and marks it. Any other outcome than the one

@@ -1,0 +1,53 @@
+package memfs
+
+// Refuse lets the n-th rename into or out of the tree, which is all but the state folder, fail from now on; 0: none.
+func (f *FS) Refuse(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse = n
+}
+
+// Refused says that the rename was refused.
+func (f *FS) Refused() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.refuse == 0
+}
+
+// Exchange says whether names can be exchanged from now on: many file systems lack that, and answer EINVAL.
+func (f *FS) Exchange(can bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noExchange = !can
+}
+
+// FailSync lets the n-th sync of a file or folder fail from now on; 0: none.
+func (f *FS) FailSync(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fail = n
+}
+
+// refuses says that this rename is the one.
+func (f *FS) refuses(dirs ...*node) bool {
+	if f.refuse == 0 {
+		return false
+	}
+	for _, d := range dirs {
+		if inTree(d) {
+			f.refuse--
+			return f.refuse == 0
+		}
+	}
+	return false
+}
+
+// inTree says that a folder is not in a state folder.
+func inTree(d *node) bool {
+	for n := d; n != nil && n.up != n; n = n.up {
+		if n.up != nil && n.up.kids[".txcommit"] == n {
+			return false
+		}
+	}
+	return true
+}
