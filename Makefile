@@ -25,9 +25,11 @@ cover:
 	go test -short -coverpkg=./... -coverprofile=cover.out ./...
 	go tool cover -func=cover.out | tail -1
 
-# As root: on a journaled ext4 image. See bench/doc.go.
+# As root, and for hours: table, JSON and plots into bench/out. See bench/doc.go. make bench DEVICES=ext4 BENCH='-runs 3'
+DEVICES ?= ext4,xfs,btrfs,slow
 bench:
-	go -C bench run .
+	mkdir -p bench/out
+	go -C bench run . -devices $(DEVICES) -out out/report.md -json out/report.json -plots out $(BENCH)
 
 # As root: power cuts with new seeds, in the model and on real file systems, and a report on ext4 with fast_commit.
 # make crash-long FOR=2h

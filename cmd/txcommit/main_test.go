@@ -70,7 +70,7 @@ func TestUsageErrors(t *testing.T) {
 		{"apply", "MANIFEST: missing argument", "help apply"},
 		{"apply a b", "b: unexpected argument", "help apply"},
 		{"apply --frobnicate a", "unknown flag: --frobnicate", "help apply"},
-		{"apply --history 1 a", "kept history is not available in this version", "help apply"},
+		{"apply --history many a", "must be a number of transactions, up to 65535", "help apply"},
 		{"apply --history x a", "must be a number", "help apply"},
 		{"apply --jobs -1 a", "--jobs", "help apply"},
 		{"apply --durability none a", "must be one of sync, process", "help apply"},

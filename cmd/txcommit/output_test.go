@@ -97,7 +97,7 @@ func TestFailureJSON(t *testing.T) {
 	a, stdout, stderr := newTestApp("json")
 	a.manifest = parsed(t)
 	code := a.finish(&txn.Error{Path: "<a&b>", Err: txn.ErrConflict})
-	want := `{"result":"conflict","id":"","created":0,"changed":0,"removed":0,"unchanged":0,"bytes":0,"duration_ms":0,` +
+	want := `{"result":"conflict","id":"","created":0,"changed":0,"removed":0,"unchanged":0,"bytes":0,"kept_bytes":0,"duration_ms":0,` +
 		`"recovered":[],"displaced":[],"error":{"kind":"conflict","path":"<a&b>","pointer":"/ops/0","message":`
 	if code != exitConflict || !strings.HasPrefix(stdout.String(), want) || !json.Valid(stdout.Bytes()) {
 		t.Errorf("finish = %d and %s, want %d and %s...", code, stdout, exitConflict, want)

@@ -135,7 +135,7 @@ func TestTextOfState(t *testing.T) {
 
 // TestJSONShape pins the fields of each kind of report, and that no array is null.
 func TestJSONShape(t *testing.T) {
-	const commit = `"created":0,"changed":0,"removed":0,"unchanged":0,"bytes":0,"duration_ms":0,"recovered":[],"displaced":[]`
+	const commit = `"created":0,"changed":0,"removed":0,"unchanged":0,"bytes":0,"kept_bytes":0,"duration_ms":0,"recovered":[],"displaced":[]`
 	tests := []struct {
 		name string
 		rep  report
@@ -150,12 +150,12 @@ func TestJSONShape(t *testing.T) {
 		},
 		{
 			"status", newStatusReport(&txn.State{State: "clean"}),
-			`{"state":"clean","store":"","pending":[],"leftovers":0,"displaced":[]}`,
+			`{"state":"clean","store":"","pending":[],"leftovers":0,"displaced":[],"undoable":0,"kept_bytes":0}`,
 		},
 		{
 			"status: busy", newStatusReport(&txn.State{State: "busy", Store: "S", Holder: &txn.Holder{PID: 7, Host: "h"}}),
 			`{"state":"busy","store":"S","holder":{"pid":7,"host":"h","since":"0001-01-01T00:00:00Z"},` +
-				`"pending":[],"leftovers":0,"displaced":[]}`,
+				`"pending":[],"leftovers":0,"displaced":[],"undoable":0,"kept_bytes":0}`,
 		},
 	}
 	for _, tt := range tests {

@@ -21,11 +21,11 @@ func (f *FS) Exchange(can bool) {
 	f.noExchange = !can
 }
 
-// FailSync lets the n-th sync of a file or folder fail from now on; 0: none.
-func (f *FS) FailSync(n int) {
+// FailSync lets the n-th sync of a file or folder fail from now on, of those whose path contains a text; 0: none.
+func (f *FS) FailSync(n int, where string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail = n
+	f.fail, f.failAt = n, where
 }
 
 // refuses says that this rename is the one.

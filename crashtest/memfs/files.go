@@ -159,8 +159,10 @@ func (f *FS) sync(id uint64) fuse.Status {
 		return st
 	}
 	e := Event{Kind: Sync, Ino: n.ino, Since: since, Path: f.fileName(n)}
-	if f.fail--; f.fail == 0 {
-		e.Kind, st = SyncFailed, fuse.EIO
+	if strings.Contains(e.Path, f.failAt) {
+		if f.fail--; f.fail == 0 {
+			e.Kind, st = SyncFailed, fuse.EIO
+		}
 	}
 	f.add(e, nil)
 	return st

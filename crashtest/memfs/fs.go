@@ -29,6 +29,7 @@ type FS struct {
 	// refuse counts down the renames into or out of the tree to the one that is refused, fail the syncs to the one that
 	// fails.
 	refuse, fail int
+	failAt       string // what the path of a sync must contain to count
 	// noExchange says that names cannot be exchanged.
 	noExchange bool
 }

@@ -74,7 +74,7 @@ func first(x *model.Explorer, seed uint64, mode string) (*model.Violation, error
 	case "no-exchange":
 		o.NoExchange, on = true, model.Mode{NoExchange: true}
 	case "failing-sync":
-		on.FailSync = 1 + int(seed*7%40)
+		on.FailSync, on.Staged = 3+int(seed%4), true // the first two are those of a new store's own files
 	}
 	r, err := x.Record(workload.New(seed, o), on)
 	var wrong *workload.OutcomeError

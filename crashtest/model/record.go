@@ -37,6 +37,7 @@ type Run struct {
 type Mode struct {
 	NoExchange bool // it cannot exchange names
 	FailSync   int  // the number of the sync that fails; 0: none
+	Staged     bool // only syncs of what is staged for a write, a link or a rename count
 }
 
 // ModeOf is the mode of a seed: one in four cannot exchange names, and with one in six a sync fails.
@@ -71,10 +72,14 @@ func Record(w *workload.Workload, bin string, mode Mode, m *memfs.Mount) (*Run, 
 	}
 	m.Exchange(!mode.NoExchange)
 	base := m.Record(name, "mark")
-	m.FailSync(mode.FailSync)
+	where := ""
+	if mode.Staged {
+		where = ".new"
+	}
+	m.FailSync(mode.FailSync, where)
 	r := &Run{Case: c, Start: start, NoExchange: mode.NoExchange}
 	err = r.steps(bin, dir, mode, m)
-	m.FailSync(0)
+	m.FailSync(0, "")
 	if err == nil && !r.stopped && len(w.Race) > 0 {
 		err = r.race(bin, dir, m)
 	}
