@@ -3,12 +3,13 @@
 package main
 
 import (
+	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -99,7 +100,9 @@ func TestStateFolderAtRest(t *testing.T) {
 	onExt4(t, func(d *device) error {
 		for _, w := range []*workload{replace(1), replace(10_000)} {
 			rep := newReport(nil)
-			b := &bench{device: d, systems: []*system{commandSystem()}, runs: 1, cli: built(t), report: rep}
+			without := commandSystem() // without history, which is no rest: it is there to be used
+			without.open = openCommand("--history", "0")
+			b := &bench{device: d, systems: []*system{without}, runs: 1, cli: built(t), report: rep}
 			w.minRuns = 0
 			if err := b.all(t.Context(), []*workload{w}); err != nil {
 				return err
@@ -114,28 +117,53 @@ func TestStateFolderAtRest(t *testing.T) {
 	})
 }
 
-// All systems bring the same content into place, and every special workload runs: one round of the smallest of each.
+// All systems that need no installation bring the same content into place (rounds verifies that): one round of the smallest
+// of each kind of workload. Each takes part wherever it has a call.
 func TestSystems(t *testing.T) {
 	need(t, imagesWork("ext4"))
 	cli := built(t)
+	all := slices.DeleteFunc(systems(), func(s *system) bool { return s.install != nil })
+	takes := func(call func(*system) string) (n int) {
+		for _, s := range all {
+			if call(s) != "" {
+				n++
+			}
+		}
+		return n
+	}
+	files := takes(func(s *system) string { return s.files })
 	onExt4(t, func(d *device) error {
-		small := replace(5)
-		rep := newReport(systems())
-		b := &bench{device: d, systems: systems(), runs: 1, cli: cli, report: rep}
-		if err := b.all(t.Context(), []*workload{small}); err != nil {
+		rep := newReport(all)
+		b := &bench{device: d, systems: all, runs: 1, cli: cli, report: rep}
+		tree := &workload{name: "tree", begin: smallTree, next: changeSome}
+		if err := b.all(t.Context(), []*workload{replace(5), steady(2), writers(3, 2), tree}); err != nil {
 			return err
 		}
-		if got, want := len(rep.Rows), len(systems()); got != want {
+		want := 2*files + takes(func(s *system) string { return s.writers }) + takes(func(s *system) string { return s.tree })
+		if got := len(rep.Rows); got != want {
 			t.Errorf("got %d rows, want %d", got, want)
 		}
 		for _, r := range rep.Rows {
 			if r.Median.Time <= 0 || r.Ratio <= 0 {
-				t.Errorf("%s: got time %v and ratio %v, want both above 0", r.System, r.Median.Time, r.Ratio)
+				t.Errorf("%s, %s: got time %v and ratio %v, want both above 0", r.Workload, r.System, r.Median.Time, r.Ratio)
+			}
+			if settles := strings.HasPrefix(r.System, "library"); settles != (r.Median.After > 0) {
+				t.Errorf("%s, %s: got %v after the return, want some for the library only", r.Workload, r.System, r.Median.After)
 			}
 		}
-		rep.print(io.Discard)
+		rep.print(&strings.Builder{})
 		return nil
 	})
+}
+
+// smallTree is a tree of two files, of which the first one changes.
+func smallTree(_ context.Context, dir string) (*input, error) {
+	in := &input{dir: filepath.Join(dir, "new"), at: "tree", files: []string{"a"}}
+	err := os.Mkdir(in.dir, 0o777)
+	for _, name := range []string{"a", "b"} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(in.dir, name), []byte(name+"\n"), 0o666))
+	}
+	return in, err
 }
 
 // A failure leaves neither a mount nor an attached loop device behind. Other programs may attach some of their own, so

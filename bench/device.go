@@ -25,6 +25,9 @@ type device struct {
 
 // onDevice runs f on the device that name means: a kind of image, or an existing folder.
 func onDevice(ctx context.Context, name, dir string, f func(*device) error) error {
+	if name == slowName {
+		return onSlow(ctx, dir, f)
+	}
 	if kind, ok := images[name]; ok {
 		return onImage(ctx, name, kind, dir, f)
 	}
@@ -32,7 +35,7 @@ func onDevice(ctx context.Context, name, dir string, f func(*device) error) erro
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	defer func() { _ = os.RemoveAll(tmp) }()
 	return onFolder(name, tmp, "", f)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,12 +28,7 @@ var images = map[string][]string{
 }
 
 func imageKinds() []string {
-	var out []string
-	for k := range images {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
+	return append(slices.Sorted(maps.Keys(images)), slowName)
 }
 
 var errNeeds = errors.New("needs")
@@ -48,22 +44,27 @@ func imagesWork(kind string) error {
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
 		return fmt.Errorf("%w loop devices", errNeeds)
 	}
+	if os.Getenv(isolatedEnv) == "" {
+		return errors.New("not in a mount namespace of its own: an image could be left mounted")
+	}
 	return nil
 }
 
 // onImage runs f on a fresh file system in a file in dir, through a loop device.
-func onImage(ctx context.Context, name string, mkfs []string, dir string, f func(*device) error) (err error) {
+func onImage(ctx context.Context, name string, mkfs []string, dir string, f func(*device) error) error {
 	if err := imagesWork(name); err != nil {
 		return err
-	}
-	if os.Getenv(isolatedEnv) == "" {
-		return errors.New("not in a mount namespace of its own: an image could be left mounted")
 	}
 	img, err := makeImage(ctx, mkfs, dir)
 	if err != nil {
 		return err
 	}
 	defer img.Close()
+	return onFile(name, name, img, dir, f)
+}
+
+// onFile runs f on the file system, of a type, that is in img. It is mounted in dir while f runs.
+func onFile(name, fstype string, img *os.File, dir string, f func(*device) error) (err error) {
 	loop, err := attach(img)
 	if err != nil {
 		return fmt.Errorf("attach a loop device: %w", err)
@@ -73,8 +74,8 @@ func onImage(ctx context.Context, name string, mkfs []string, dir string, f func
 	if err != nil {
 		return err
 	}
-	defer os.Remove(mnt)
-	if err := unix.Mount(loop.Name(), mnt, name, unix.MS_NOATIME, ""); err != nil {
+	defer func() { _ = os.Remove(mnt) }()
+	if err := unix.Mount(loop.Name(), mnt, fstype, unix.MS_NOATIME, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", loop.Name(), err)
 	}
 	defer func() { err = errors.Join(err, unmount(mnt)) }()
@@ -87,7 +88,7 @@ func makeImage(ctx context.Context, mkfs []string, dir string) (*os.File, error)
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(img.Name())
+	defer func() { _ = os.Remove(img.Name()) }()
 	if err := img.Truncate(imageSize); err != nil {
 		return nil, errors.Join(err, img.Close())
 	}
@@ -121,7 +122,7 @@ func attach(img *os.File) (*os.File, error) {
 			return loop, nil
 		}
 		_ = loop.Close()
-		if err != unix.EBUSY { // somebody was quicker: take the next one
+		if !errors.Is(err, unix.EBUSY) { // somebody was quicker: take the next one
 			return nil, err
 		}
 	}

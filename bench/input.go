@@ -4,12 +4,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -22,10 +22,14 @@ type input struct {
 	files    []string // relative to dir; in a tree those that a round may change
 	data     [][]byte // the content of files, where it is small enough to be held in memory
 	manifest string   // with one op a file; none for a tree
+	large    bool     // a file is too large for a system that is small
+	// lanes are many commits that are measured as one: those of a lane one after the other, the lanes at the same time.
+	// An input that has them has nothing else.
+	lanes [][]*input
 }
 
 // tree says that what is to come is a folder, of whose content only dir knows.
-func (in *input) tree() bool { return in.manifest == "" }
+func (in *input) tree() bool { return in.manifest == "" && in.lanes == nil }
 
 const (
 	maxFolders = 50
@@ -33,8 +37,11 @@ const (
 )
 
 // newInput names n files over at most 50 folders, and writes their manifest.
-func newInput(dir string, n int) (*input, error) {
-	in := &input{dir: filepath.Join(dir, "new"), at: ".", manifest: filepath.Join(dir, "manifest.json")}
+func newInput(dir string, n int) (*input, error) { return newInputAt(dir, ".", n) }
+
+// newInputAt is newInput for files that come below at.
+func newInputAt(dir, at string, n int) (*input, error) {
+	in := &input{dir: filepath.Join(dir, "new"), at: at, manifest: filepath.Join(dir, "manifest.json")}
 	folders := min(n, maxFolders)
 	for i := range folders {
 		if err := os.MkdirAll(filepath.Join(in.dir, folder(i)), 0o777); err != nil {
@@ -50,7 +57,7 @@ func newInput(dir string, n int) (*input, error) {
 	for i := range n {
 		name := filepath.Join(folder(i%folders), fmt.Sprintf("f%05d", i))
 		in.files = append(in.files, name)
-		ops = append(ops, op{"write", name, filepath.Join("new", name)})
+		ops = append(ops, op{"write", filepath.Join(at, name), filepath.Join("new", name)})
 	}
 	text, err := json.Marshal(map[string]any{"version": 1, "ops": ops})
 	if err != nil {
@@ -99,36 +106,31 @@ func content(round, i, size int) []byte {
 	return b
 }
 
-// verify makes sure that all that the input wants is in a system's folder.
-func (in *input) verify(root string) error {
-	if !in.tree() {
-		for _, name := range in.files {
-			if err := sameFile(filepath.Join(in.dir, name), filepath.Join(root, in.at, name)); err != nil {
-				return err
-			}
-		}
-		return nil
+// opener opens a file of a system by its path relative to the system's folder.
+type opener func(name string) (io.ReadCloser, error)
+
+func below(root string) opener {
+	return func(name string) (io.ReadCloser, error) { return os.Open(filepath.Join(root, name)) }
+}
+
+// verify makes sure that a system has all that the input wants.
+func (in *input) verify(ctx context.Context, open opener) error {
+	if in.lanes != nil {
+		return in.verifyLanes(ctx, open)
 	}
-	return filepath.WalkDir(in.dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(in.dir, p)
-		if err != nil {
-			return err
-		}
-		return sameFile(p, filepath.Join(root, in.at, rel))
+	return in.each(ctx, func(name string, _ int) error {
+		return sameFile(filepath.Join(in.dir, name), filepath.Join(in.at, name), open)
 	})
 }
 
 // sameFile compares two files piece by piece: one can be a GiB.
-func sameFile(want, got string) error {
+func sameFile(want, got string, open opener) error {
 	w, err := os.Open(want)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	g, err := os.Open(got)
+	g, err := open(got)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ import (
 // settings are the flags.
 type settings struct {
 	devices, workloads, systems string
-	runs                        int
-	dir, json, out, profile     string
+	runs, warm                  int
+	dir, json, out, plots       string
+	profile                     string
 }
 
 func main() {
@@ -41,9 +42,11 @@ func parseFlags() *settings {
 	flag.StringVar(&s.workloads, "workloads", "all", "comma-separated: "+strings.Join(names(workloads()), ", "))
 	flag.StringVar(&s.systems, "systems", "all", "comma-separated: "+strings.Join(names(systems()), ", "))
 	flag.IntVar(&s.runs, "runs", 5, "rounds that are counted, for the median")
+	flag.IntVar(&s.warm, "warm", 20, "GiB of memory that are touched before, at most; less if less is free")
 	flag.StringVar(&s.dir, "dir", os.TempDir(), "where images are made; they need up to 16 GiB")
 	flag.StringVar(&s.json, "json", "", "write the results to this file as JSON")
 	flag.StringVar(&s.out, "out", "", "write the report to this file instead of standard output")
+	flag.StringVar(&s.plots, "plots", "", "draw times and flushes against the number of files into this folder, as SVG")
 	flag.StringVar(&s.profile, "cpuprofile", "", "write a profile of this process: use with -systems library")
 	flag.Parse()
 	return s
@@ -74,21 +77,38 @@ func run(ctx context.Context, s *settings) (err error) {
 		return err
 	}
 	defer remove()
+	rep := newReport(ss)
+	there, tools, uninstall, err := installed(ctx, ss, rep)
+	if err != nil {
+		return err
+	}
+	defer uninstall()
+	if rep.Warmed, err = warm(ctx, int64(s.warm)<<30); err != nil {
+		return err
+	}
 	stop, err := profileTo(s.profile)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	rep := newReport(ss)
+	err = onDevices(ctx, s, rep, func(d *device) error {
+		return (&bench{device: d, systems: there, runs: s.runs, cli: cli, tools: tools, report: rep}).all(ctx, ws)
+	})
+	return errors.Join(err, rep.write(s.out, s.json, s.plots))
+}
+
+// onDevices runs f on each device that can be had.
+func onDevices(ctx context.Context, s *settings, rep *report, f func(*device) error) error {
 	for _, name := range strings.Split(s.devices, ",") {
-		if err = onDevice(ctx, name, s.dir, func(d *device) error {
-			return (&bench{device: d, systems: ss, runs: s.runs, cli: cli, report: rep}).all(ctx, ws)
-		}); err != nil {
-			err = fmt.Errorf("%s: %w", name, err)
-			break
+		err := onDevice(ctx, name, s.dir, f)
+		switch {
+		case errors.Is(err, errNeeds):
+			rep.leave(name, err)
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	return errors.Join(err, rep.write(s.out, s.json))
+	return nil
 }
 
 // named is what a flag picks by name.

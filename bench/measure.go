@@ -19,7 +19,8 @@ type bench struct {
 	device  *device
 	systems []*system
 	runs    int
-	cli     string // the path of the command
+	cli     string            // the path of the command
+	tools   map[string]string // the folders of the systems that had something to install
 	report  *report
 }
 
@@ -29,6 +30,10 @@ type sample struct {
 	CPU     time.Duration `json:"cpu_ns"` // of this process and its children; a kernel thread's is not in it
 	Flushes int64         `json:"flushes"`
 	Bytes   int64         `json:"bytes"` // written to the device
+	// After and AfterCPU are what else had to be done, or waited for, after the call had returned. They are not in Time
+	// and CPU, and what follows in the report does not run beside them.
+	After    time.Duration `json:"after_ns"`
+	AfterCPU time.Duration `json:"after_cpu_ns"`
 }
 
 // contestant is a system with its folder and its samples.
@@ -72,7 +77,7 @@ func rounds(ctx context.Context, b *bench, w *workload) (err error) {
 				return err
 			}
 		}
-		return b.conclude(w, in, all)
+		return b.conclude(ctx, w, in, all)
 	})
 }
 
@@ -113,7 +118,7 @@ func (b *bench) round(ctx context.Context, w *workload, in *input, all []*contes
 				return err
 			}
 		}
-		s, err := b.sample(func() error { return c.target.publish(ctx, in) })
+		s, err := b.sampleOf(ctx, c.target, in)
 		if err != nil {
 			return fmt.Errorf("%s, round %d: %w", c.name, round, err)
 		}
@@ -122,6 +127,25 @@ func (b *bench) round(ctx context.Context, w *workload, in *input, all []*contes
 		}
 	}
 	return nil
+}
+
+// sampleOf measures a target with an input, and what the target leaves to be done after it has returned.
+func (b *bench) sampleOf(ctx context.Context, t target, in *input) (sample, error) {
+	if err := prepare(ctx, t, in); err != nil {
+		return sample{}, err
+	}
+	outside := used(t)
+	s, err := b.sample(func() error { return in.publish(ctx, t) })
+	if err != nil {
+		return s, err
+	}
+	s.CPU += used(t) - outside
+	if t, ok := t.(settler); ok {
+		cpu, start := cpuTime(), time.Now()
+		err = t.settle(ctx)
+		s.After, s.AfterCPU = time.Since(start), cpuTime()-cpu
+	}
+	return s, err
 }
 
 // sample measures one call.
@@ -141,7 +165,10 @@ func (b *bench) sample(f func() error) (sample, error) {
 		return sample{}, err
 	}
 	after, err := b.device.counters()
-	return sample{took, used, after.flushes - before.flushes, (after.sectors - before.sectors) * sectorSize}, err
+	return sample{
+		Time: took, CPU: used,
+		Flushes: after.flushes - before.flushes, Bytes: (after.sectors - before.sectors) * sectorSize,
+	}, err
 }
 
 // cpuTime is what this process and its children that have ended have used of the processors.
@@ -155,16 +182,16 @@ func cpuTime() (d time.Duration) {
 }
 
 // conclude checks that every system has done its work, and reports.
-func (b *bench) conclude(w *workload, in *input, all []*contestant) error {
+func (b *bench) conclude(ctx context.Context, w *workload, in *input, all []*contestant) error {
 	for _, c := range all {
-		if err := in.verify(c.root); err != nil {
+		if err := in.verify(ctx, openerOf(c.target, c.root)); err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
 		rest, err := diskUsage(filepath.Join(c.root, ".txcommit"))
 		if err != nil {
 			return err
 		}
-		b.report.add(b.device, w, c, rest)
+		b.report.add(b.device, w, c, len(in.commits()), rest)
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ const manyOps = 100_000
 // peaks are the peak memories of whole applies, in bytes.
 type peaks struct{ small, large, many int64 }
 
-// measurePeaks applies a manifest of one small file, of one of 1 GiB, and of 100,000.
+// measurePeaks applies a manifest of one small file, of one of 1 GiB, and of 100,000, which it then changes and repeats.
 func measurePeaks(ctx context.Context, cli, dir string) (p peaks, err error) {
 	store := filepath.Join(dir, "store")
 	if err := os.Mkdir(store, 0o777); err != nil {
@@ -106,16 +106,22 @@ func measurePeaks(ctx context.Context, cli, dir string) (p peaks, err error) {
 	if p.large, err = apply(in.manifest); err != nil {
 		return p, err
 	}
-	many, err := manyManifest(dir)
-	if err != nil {
-		return p, err
+	for _, version := range []string{"first", "second", "second"} { // all is new, then changed, then unchanged
+		many, err := manyManifest(dir, version)
+		if err != nil {
+			return p, err
+		}
+		n, err := apply(many)
+		if err != nil {
+			return p, err
+		}
+		p.many = max(p.many, n)
 	}
-	p.many, err = apply(many)
-	return p, err
+	return p, nil
 }
 
 // manyManifest writes a manifest of 100,000 small files in 1,000 folders.
-func manyManifest(dir string) (string, error) {
+func manyManifest(dir, version string) (string, error) {
 	path := filepath.Join(dir, "many.json")
 	var b strings.Builder
 	b.WriteString(`{"version": 1, "ops": [`)
@@ -123,7 +129,7 @@ func manyManifest(dir string) (string, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"op": "write", "path": "many/d%03d/f%05d", "content": "line of file %d\n"}`, i%1000, i, i)
+		fmt.Fprintf(&b, `{"op": "write", "path": "many/d%03d/f%05d", "content": "%s line of file %d\n"}`, i%1000, i, version, i)
 	}
 	b.WriteString("]}\n")
 	return path, os.WriteFile(path, []byte(b.String()), 0o666)

@@ -16,20 +16,37 @@ func commandSystem() *system {
 		name:  "command",
 		files: "txcommit apply -C ROOT MANIFEST, with one write op with a source for each file",
 		tree:  "txcommit sync -C ROOT NEW tree",
-		lacks: "nothing, as library; the time is that of the whole process",
-		open: func(_ context.Context, b *bench, root string) (target, error) {
-			return commandTarget{b.cli, root}, nil
-		},
+		lacks: "nothing, as library; what it replaced is kept for undo (--history 1 is its default), and the time is that of the whole process",
+		open:  openCommand(),
 	}
 }
 
-type commandTarget struct{ cli, root string }
+func commandProcessSystem() *system {
+	return &system{
+		name:  "command-process",
+		files: "as command, with --durability process",
+		tree:  "as command, with --durability process",
+		lacks: "as library-process; the time is that of the whole process",
+		open:  openCommand("--durability", "process"),
+	}
+}
+
+func openCommand(flags ...string) func(context.Context, *bench, string) (target, error) {
+	return func(_ context.Context, b *bench, root string) (target, error) {
+		return commandTarget{b.cli, root, flags}, nil
+	}
+}
+
+type commandTarget struct {
+	cli, root string
+	flags     []string
+}
 
 func (t commandTarget) publish(ctx context.Context, in *input) error {
 	if in.tree() {
-		return command(ctx, t.cli, "sync", "-q", "-C", t.root, in.dir, in.at)
+		return command(ctx, t.cli, append([]string{"sync", "-q", "-C", t.root, in.dir, in.at}, t.flags...)...)
 	}
-	return command(ctx, t.cli, "apply", "-q", "-C", t.root, in.manifest)
+	return command(ctx, t.cli, append([]string{"apply", "-q", "-C", t.root, in.manifest}, t.flags...)...)
 }
 
 func (commandTarget) close() error { return nil }

@@ -45,7 +45,7 @@ func (renameioTarget) replace(path string, in *input, name string, i int) error 
 	if err != nil {
 		return err
 	}
-	defer f.Cleanup()
+	defer func() { _ = f.Cleanup() }()
 	if err := in.copyTo(f, name, i); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 		if err != nil {
 			return err
 		}
-		t := commandTarget{b.cli, filepath.Join(dir, "store")}
+		t := commandTarget{b.cli, filepath.Join(dir, "store"), nil}
 		if err := os.Mkdir(t.root, 0o777); err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 			if err != nil {
 				return err
 			}
-			if err := in.verify(t.root); err != nil {
+			if err := in.verify(ctx, below(t.root)); err != nil {
 				return fmt.Errorf("recovered: %w", err)
 			}
 			whole, recovered = append(whole, s), append(recovered, r)

@@ -24,6 +24,8 @@ type report struct {
 	Rows    []row     `json:"rows"`
 	Notes   []note    `json:"notes"`
 	Devices []*device `json:"devices"`
+	Left    []string  `json:"left_out"` // devices and systems that were asked for and cannot be had here, with the reason
+	Warmed  int64     `json:"warmed"`   // bytes of memory that were touched before
 	systems []*system
 }
 
@@ -33,8 +35,10 @@ type row struct {
 	Workload string   `json:"workload"`
 	About    string   `json:"about"`
 	System   string   `json:"system"`
+	Files    int      `json:"files,omitempty"` // of 4 KiB, where it is a point of the plots
+	Commits  int      `json:"commits"`         // in one sample
 	Median   sample   `json:"median"`
-	Ratio    float64  `json:"ratio"` // of the times, to the first system; 0 if it did not take part
+	Ratio    float64  `json:"ratio"` // of the times, to the first system of the workload
 	Rest     int64    `json:"rest"`  // bytes of .txcommit afterwards
 	Samples  []sample `json:"samples"`
 }
@@ -63,20 +67,22 @@ func machine() string {
 
 func (r *report) begin(d *device) { r.Devices = append(r.Devices, d) }
 
-func (r *report) add(d *device, w *workload, c *contestant, rest int64) {
-	n := row{
-		Device: d.Name, Workload: w.name, About: w.about, System: c.name,
+// add adds what was measured of a system in a workload, each sample of so many commits.
+func (r *report) add(d *device, w *workload, c *contestant, commits int, rest int64) {
+	r.Rows = append(r.Rows, row{
+		Device: d.Name, Workload: w.name, About: w.about, System: c.name, Files: w.files, Commits: commits,
 		Median: median(c.samples), Rest: rest, Samples: c.samples,
-	}
-	for _, base := range r.Rows {
-		if base.Device == d.Name && base.Workload == w.name && base.System == systems()[0].name {
-			n.Ratio = float64(n.Median.Time) / float64(base.Median.Time)
-		}
-	}
-	if c.name == systems()[0].name {
-		n.Ratio = 1
-	}
-	r.Rows = append(r.Rows, n)
+	})
+	n := &r.Rows[len(r.Rows)-1]
+	base := slices.IndexFunc(r.Rows, func(b row) bool { return b.Device == n.Device && b.Workload == n.Workload })
+	n.Ratio = float64(n.Median.Time) / float64(r.Rows[base].Median.Time)
+}
+
+// leave notes what was asked for and cannot be had.
+func (r *report) leave(what string, why error) {
+	text := fmt.Sprintf("%s: %v", what, why)
+	progress("left out: %s", text)
+	r.Left = append(r.Left, text)
 }
 
 func (r *report) note(d *device, w *workload, format string, args ...any) {
@@ -90,6 +96,9 @@ func median(all []sample) sample {
 		CPU:     middle(all, func(s sample) time.Duration { return s.CPU }),
 		Flushes: middle(all, func(s sample) int64 { return s.Flushes }),
 		Bytes:   middle(all, func(s sample) int64 { return s.Bytes }),
+
+		After:    middle(all, func(s sample) time.Duration { return s.After }),
+		AfterCPU: middle(all, func(s sample) time.Duration { return s.AfterCPU }),
 	}
 }
 
@@ -105,8 +114,8 @@ func middle[T int64 | time.Duration](all []sample, of func(sample) T) T {
 	return v[len(v)/2]
 }
 
-// write writes the report to a file or standard output, and as JSON if a file is given.
-func (r *report) write(out, jsonFile string) error {
+// write writes the report to a file or standard output, as JSON if a file is given, and as plots if a folder is.
+func (r *report) write(out, jsonFile, plots string) error {
 	var text strings.Builder
 	r.print(&text)
 	var err error
@@ -115,85 +124,15 @@ func (r *report) write(out, jsonFile string) error {
 	} else {
 		err = os.WriteFile(out, []byte(text.String()), 0o666)
 	}
-	if jsonFile == "" {
-		return err
-	}
-	b, jerr := json.MarshalIndent(r, "", "  ")
-	if jerr == nil {
-		jerr = os.WriteFile(jsonFile, append(b, '\n'), 0o666)
-	}
-	return errors.Join(err, jerr)
-}
-
-// print writes the report as markdown.
-func (r *report) print(w io.Writer) {
-	fmt.Fprintf(w, "%s. %s. Load when the run began: %s. Medians; ratio: time to that of %s.\n", r.Machine, r.Date, r.Load, systems()[0].name)
-	for _, d := range r.Devices {
-		fmt.Fprintf(w, "\n### %s: %s\n", d.Name, d.About)
-		r.printRows(w, d)
-		r.printNotes(w, d)
-	}
-	fmt.Fprint(w, "\n### The systems\n\n| system | call for files | call for a tree | not promised |\n|---|---|---|---|\n")
-	for _, s := range r.systems {
-		fmt.Fprintf(w, "| %s | %s | %s | %s |\n", s.name, code(s.files), code(s.tree), s.lacks)
-	}
-}
-
-func (r *report) printRows(w io.Writer, d *device) {
-	last := ""
-	for _, n := range r.Rows {
-		if n.Device != d.Name {
-			continue
+	if jsonFile != "" {
+		b, jerr := json.MarshalIndent(r, "", "  ")
+		if jerr == nil {
+			jerr = os.WriteFile(jsonFile, append(b, '\n'), 0o666)
 		}
-		if n.Workload != last {
-			last = n.Workload
-			fmt.Fprintf(w, "\n**%s**: %s (%d rounds)\n\n", n.Workload, n.About, len(n.Samples))
-			fmt.Fprint(w, "| system | time | ratio | processor | flushes | written | .txcommit at rest |\n|---|--:|--:|--:|--:|--:|--:|\n")
-		}
-		rest, ratio := "", ""
-		if n.Rest > 0 {
-			rest = fmt.Sprintf("%d KiB", n.Rest>>10)
-		}
-		if n.Ratio > 0 {
-			ratio = fmt.Sprintf("%.2f", n.Ratio)
-		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %d | %s | %s |\n", n.System, ms(n.Median.Time), ratio, ms(n.Median.CPU), n.Median.Flushes, mib(n.Median.Bytes), rest)
+		err = errors.Join(err, jerr)
 	}
-}
-
-func (r *report) printNotes(w io.Writer, d *device) {
-	last := ""
-	for _, n := range r.Notes {
-		if n.Device != d.Name {
-			continue
-		}
-		if n.Workload != last {
-			last = n.Workload
-			fmt.Fprintf(w, "\n**%s**: %s\n\n", n.Workload, n.About)
-		}
-		fmt.Fprintf(w, "- %s\n", n.Text)
+	if plots != "" {
+		err = errors.Join(err, r.plots(plots))
 	}
-}
-
-func code(s string) string {
-	if s == "" {
-		return "–"
-	}
-	return "`" + strings.ReplaceAll(s, "|", `\|`) + "`"
-}
-
-func ms(d time.Duration) string {
-	v := float64(d) / float64(time.Millisecond)
-	if v < 100 {
-		return fmt.Sprintf("%.1f ms", v)
-	}
-	return fmt.Sprintf("%.0f ms", v)
-}
-
-func mib(n int64) string {
-	v := float64(n) / (1 << 20)
-	if -10 < v && v < 10 {
-		return fmt.Sprintf("%.2f MiB", v)
-	}
-	return fmt.Sprintf("%.0f MiB", v)
+	return err
 }

@@ -22,6 +22,7 @@ type workload struct {
 	fresh bool
 	// at least or at most so many rounds, if not 0
 	minRuns, maxRuns int
+	files            int // of 4 KiB, where it is a point of the plots
 	// special runs a workload that is no series of rounds.
 	special func(ctx context.Context, b *bench, w *workload) error
 }
@@ -41,7 +42,8 @@ func workloads() []*workload {
 	one := replace(1)
 	one.minRuns = 50 // it is short, and its median is asked for
 	return []*workload{
-		one, replace(5), replace(20), replace(100), replace(1000), replace(10000), oneLarge(),
+		one, replace(5), replace(20), replace(100), replace(1000), replace(10000),
+		replaceSize(1000, 64<<10), oneLarge(), steady(50), writers(16, 10),
 		{
 			name: "tree-fresh", about: "the Go source tree comes into place, where nothing was",
 			begin: goTree, next: unchanged, fresh: true,
@@ -64,11 +66,39 @@ func workloads() []*workload {
 
 // replace is N files of 4 KiB, all with other content than before.
 func replace(n int) *workload {
+	w := replaceSize(n, blockSize)
+	w.name, w.files = fmt.Sprintf("replace-%d", n), n
+	return w
+}
+
+func replaceSize(n, size int) *workload {
 	return &workload{
-		name:  fmt.Sprintf("replace-%d", n),
-		about: fmt.Sprintf("%s of 4 KiB in %s replaced", count(n, "file"), count(min(n, maxFolders), "folder")),
+		name:  fmt.Sprintf("replace-%dx%dKiB", n, size>>10),
+		about: fmt.Sprintf("%s of %d KiB in %s replaced", count(n, "file"), size>>10, count(min(n, maxFolders), "folder")),
 		begin: func(_ context.Context, dir string) (*input, error) { return newInput(dir, n) },
-		next:  func(in *input, round int) error { return in.fill(round, blockSize) },
+		next:  func(in *input, round int) error { return in.fill(round, size) },
+	}
+}
+
+const filesPerCommit = 5
+
+func steady(commits int) *workload {
+	return &workload{
+		name: fmt.Sprintf("steady-%d", filesPerCommit),
+		about: fmt.Sprintf("%s in a row, each of %s of 4 KiB in as many folders; all figures are those of one commit",
+			count(commits, "commit"), count(filesPerCommit, "file")),
+		begin: func(_ context.Context, dir string) (*input, error) { return newLanes(dir, 1, commits, filesPerCommit) },
+		next:  func(in *input, round int) error { return in.fillLanes(round, blockSize) },
+	}
+}
+
+func writers(n, commits int) *workload {
+	return &workload{
+		name: fmt.Sprintf("writers-%d", n),
+		about: fmt.Sprintf("%s at once, each with %s in a row, each of %s of 4 KiB in as many folders of its own; all figures are those of one commit",
+			count(n, "writer"), count(commits, "commit"), count(filesPerCommit, "file")),
+		begin: func(_ context.Context, dir string) (*input, error) { return newLanes(dir, n, commits, filesPerCommit) },
+		next:  func(in *input, round int) error { return in.fillLanes(round, blockSize) },
 	}
 }
 
@@ -84,7 +114,13 @@ const largeSize = 1 << 30
 func oneLarge() *workload {
 	return &workload{
 		name: "replace-1GiB", about: "1 file of 1 GiB is replaced",
-		begin:   func(_ context.Context, dir string) (*input, error) { return newInput(dir, 1) },
+		begin: func(_ context.Context, dir string) (*input, error) {
+			in, err := newInput(dir, 1)
+			if err == nil {
+				in.large = true
+			}
+			return in, err
+		},
 		next:    func(in *input, round int) error { return in.fillLarge(round, largeSize) },
 		maxRuns: 3,
 	}
