@@ -87,6 +87,9 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		}
 		return err
 	case s.Flags&journal.Exchange == 0 && s.Old.Kind != 0:
+		if err := keepEdited(s, tree, sub, t); err != nil {
+			return err
+		}
 		return sub.Rename(OldName(s.Num), tree, s.Name)
 	}
 	err = tree.RenameNoReplace(s.Name, sub, name)
@@ -94,6 +97,18 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		return nil // T went away this very moment, by somebody else
 	}
 	return err
+}
+
+// keepEdited gives our new file at T its name in the stage folder back, if somebody has edited it there: a rename is about to
+// take its last one, and what was written into it goes to displaced/.
+func keepEdited(s *journal.Step, tree, sub *fsys.Dir, t fsys.Info) error {
+	if s.Flags&journal.Linked != 0 || Seal(t) == s.Walk {
+		return nil
+	}
+	if err := tree.Link(s.Name, sub, NewName(s.Num)); err != nil && err != syscall.EEXIST {
+		return err
+	}
+	return sub.Sync() // before the rename: a power cut could keep that alone
 }
 
 func (r *Run) undoRemove(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {

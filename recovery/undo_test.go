@@ -30,6 +30,7 @@ func TestUndoInstall(t *testing.T) {
 		{"over, T was gone, done", after(exchange, func(w *world, n string) { w.remove("T"); w.rename(n, "T") }), map[string]string{}, true, nil},
 		{"no exchange, not done", after(none, nothing), tOld, true, nil},
 		{"no exchange, done", after(none, func(w *world, n string) { w.rename(n, "T") }), tOld, true, nil},
+		{"no exchange, done, then edited", after(none, func(w *world, n string) { w.rename(n, "T"); w.write("T", "edited") }), tOld, true, []string{"edited"}},
 		{"no exchange, both names", after(none, func(w *world, n string) { w.remove("T"); w.link(n, "T") }), tOld, true, nil},
 		{"no exchange, done, then replaced", after(none, func(w *world, n string) { w.rename(n, "T"); w.replace("T", "theirs") }), theirs, true, []string{"old"}},
 		{"no exchange, another was in the way", after(none, func(w *world, n string) {
