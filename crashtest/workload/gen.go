@@ -173,12 +173,14 @@ func (g *gen) undo(last *Step, before Tree) bool {
 	if last.History == 0 || last.Exit != 0 || last.Process || maps.EqualFunc(before, last.After, func(a, b *Node) bool { return *a == *b }) {
 		return false
 	}
+	moves := false
 	for _, o := range last.Ops {
+		moves = moves || o.Move
 		if n := before[o.From]; n != nil && n.Kind == Folder && before[parent(o.To)] == nil && parent(o.To) != "." {
 			return false
 		}
 	}
-	g.step.Undo, g.step.History = true, 1
+	g.step.Undo, g.step.Force, g.step.History = true, moves, 1
 	g.now = Tree{}
 	for _, p := range before.Paths() {
 		n := before[p]

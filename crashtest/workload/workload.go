@@ -31,9 +31,10 @@ type Step struct {
 	// Process says that the transaction is of level process: after a power cut nothing is promised of it until the
 	// next step of level sync.
 	Process bool
-	// History is how many transactions are kept for undo. Undo says that the step takes the one before it back.
-	History int
-	Undo    bool
+	// History is how many transactions are kept for undo. Undo says that the step takes the one before it back; Force, that
+	// it does so though that one has moved a source into the tree.
+	History     int
+	Undo, Force bool
 	// Refuse, if not 0, says that the Refuse-th rename into or out of the tree is refused by the kernel. Only layers
 	// that can refuse run such steps; see Options.
 	Refuse int
@@ -115,6 +116,9 @@ func (s *Step) Command(bin, dir string) *exec.Cmd {
 	args := []string{"--root", Root(dir), "--allow-unsafe-fs", "-o", "json", "--history", strconv.Itoa(s.History)}
 	if s.Process {
 		args = append(args, "--durability", "process")
+	}
+	if s.Force {
+		args = append(args, "--force")
 	}
 	if s.Undo {
 		return exec.Command(bin, append([]string{"undo"}, args...)...)
