@@ -48,6 +48,9 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 	}
 	l := limits
 	l.States, l.First = 300, true
+	if m.Mode == "late-acts" {
+		l.Strangers = 1 << 30 // none: the acts are in the workload
+	}
 	x := model.NewExplorer(exe, sandbox.TempDir(t, "model-"), l)
 	defer func() {
 		if err := x.Close(); err != nil {
@@ -73,6 +76,8 @@ func first(x *model.Explorer, seed uint64, mode string) (*model.Violation, error
 	switch mode {
 	case "no-exchange":
 		o.NoExchange, on = true, model.Mode{NoExchange: true}
+	case "late-acts":
+		o = workload.Options{Steps: 6, Acts: true, Late: true}
 	case "failing-sync":
 		on.FailSync, on.Staged = 3+int(seed%4), true // the first two are those of a new store's own files
 	}

@@ -14,6 +14,9 @@ type Options struct {
 	Steps int
 	// Acts lets foreign programs change what transactions have left.
 	Acts bool
+	// Late makes transactions that change modes and names, and lets a foreign program act on what each of them has done: what
+	// is redone too late shows.
+	Late bool
 	// Refusals lets the kernel refuse renames after the commit point; see Step.Refuse.
 	Refusals bool
 	// Process lets transactions have level process.
@@ -127,20 +130,24 @@ func (g *gen) makeStep() {
 	g.was = g.w.Before(i)
 	g.step = &Step{Name: fmt.Sprintf("t%02d", i), Sources: Tree{}}
 	g.now, g.claims, g.renames = g.was.clone(), map[string]bool{}, 0
-	if g.o.Acts && i > 0 && g.w.Steps[i-1].Act == nil && g.chance(30) && g.act() {
+	if g.o.Acts && i > 0 && g.w.Steps[i-1].Act == nil && (g.o.Late || g.chance(30)) && g.act() {
 		g.finish()
 		return
 	}
-	if i > 0 && g.chance(40) && g.undo(&g.w.Steps[i-1], g.w.Before(i-1)) {
+	if i > 0 && !g.o.Late && g.chance(40) && g.undo(&g.w.Steps[i-1], g.w.Before(i-1)) {
 		g.finish()
 		return
 	}
 	if g.chance(40) {
 		g.step.History = 1
 	}
+	parts := motifs
+	if g.o.Late {
+		parts = lateMotifs
+	}
 	want := 1 + g.IntN(4)
 	for tries := 0; tries < 40 && want > 0; tries++ {
-		if motifs[g.IntN(len(motifs))](g) {
+		if parts[g.IntN(len(parts))](g) {
 			want--
 		}
 	}

@@ -17,6 +17,11 @@ var motifs = []func(*gen) bool{
 	(*gen).tree, (*gen).tree,
 }
 
+// lateMotifs are those whose records must go before the acknowledgement.
+var lateMotifs = []func(*gen) bool{
+	(*gen).chmodFile, (*gen).renameFree, (*gen).renameOver, (*gen).swap, (*gen).moveFolder, (*gen).backup,
+}
+
 // content makes an op's content: in the manifest or in a source file.
 func (g *gen) content(o *Op, text string) {
 	if len(text) < 2000 && g.chance(70) {
