@@ -111,6 +111,9 @@ func (m *machine) touch(s slot) {
 			m.s.overwritten.add(uint8(i)) // a new folder brings it: if that goes, this goes with it
 		}
 	}
+	if m.undo && m.s.before[s] == i && m.links(i) > 1 {
+		m.s.overwritten.add(uint8(i)) // an undo brings it back elsewhere: if that fails, only the history has it
+	}
 	for to := range treeSlots {
 		if (m.s.after[to] == i || m.s.before[to] == i) && m.isFolder(i) {
 			m.s.excused.add(uint8(to)) // recovery may not find it to be moved there, or back

@@ -37,6 +37,9 @@ const (
 	TrashNotSynced       Bug = "trash-not-synced"
 )
 
+// KeptOwnerStays is the seed of that name.
+const KeptOwnerStays Bug = "kept-owner-stays"
+
 // Bugs that only the model has.
 const (
 	// HalvesIgnored takes the two names of a half-done rename for two files.
@@ -68,6 +71,12 @@ const (
 	SecondNameMissed Bug = "second-name-missed"
 	// StagedParentMissed does not find a moved folder in a new one that is back in the stage folder.
 	StagedParentMissed Bug = "staged-parent-missed"
+	// KeptDeleted deletes the record of a kept transaction in the put that should make it kept.
+	KeptDeleted Bug = "kept-deleted"
+	// StraySwept takes the folder of a kept transaction that is back in stage/ for a dead one's.
+	StraySwept Bug = "stray-swept"
+	// UndoneStays leaves an undone transaction in the history where the process died before it could be dropped.
+	UndoneStays Bug = "undone-stays"
 	// ProcessForgotten deletes the records of level process without making what they did durable.
 	ProcessForgotten Bug = "process-not-synced"
 	// ProcessRedone redoes a transaction of level process after a restart.

@@ -88,7 +88,7 @@ func (m *machine) stage(tx int) {
 	for i, st := range m.steps(tx) {
 		n := stagedInode(tx, i)
 		switch {
-		case st.kind == install && st.from == nowhere:
+		case st.kind == install && !st.linked():
 			m.s.put(newName(tx, i), n)
 			if st.folder && !st.bare && st.inner == nowhere {
 				m.s.put(inside(n), insideNewA+inode(tx))
@@ -118,6 +118,9 @@ func (m *machine) barrier1(tx int) {
 	if m.bug != DataNotSynced && m.bug != NamesNotDataSyncfs {
 		need = append(need, insideNewA+inode(tx))
 		need = append(need, m.s.record[tx].staged[:]...)
+	}
+	if m.history {
+		need = append(need, historyDir)
 	}
 	if m.bug != StageNotSynced {
 		need = append(need, stageDir)
@@ -154,7 +157,7 @@ func (m *machine) commitPoint(tx int, finished, unsynced set) {
 	m.update("put", tx, !unknown, func(r *records) {
 		for o := range r {
 			if finished.has(uint8(o)) {
-				r[o] = absent
+				r[o] = m.ended(r[o])
 			}
 		}
 		r[tx] = decided
@@ -191,7 +194,9 @@ func (m *machine) resumeFresh(tx int) {
 		return
 	}
 	m.at("finish", tx, -1)
-	r.finish()
+	if r.finish() {
+		m.dropHistory(tx)
+	}
 	m.at("acknowledge", tx, -1)
 	m.end(tx, isNew)
 	m.say("%c is acknowledged", 'A'+tx)
@@ -201,7 +206,8 @@ func (m *machine) resumeFresh(tx int) {
 	if m.bug != TrashNotSynced {
 		m.s.sync(trashDir) // a folder that came out of the tree goes name by name: its way here comes first
 	}
-	m.s.removeAll(trashed(tx))
+	m.s.removeAll(trashed(0))
+	m.s.removeAll(trashed(1))
 }
 
 // end notes how a transaction has ended, which must hold from now on.

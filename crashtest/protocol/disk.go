@@ -199,7 +199,7 @@ func (d *disk) neverMade(kept set) (never set) {
 func (d *disk) below(dir inode) set {
 	all := set(1 << dir)
 	if dir == root || dir == stateDir {
-		all |= 1<<trashDir | 1<<keptDir
+		all |= 1<<trashDir | 1<<keptDir | 1<<historyDir
 	}
 	for before := set(0); before != all; {
 		before = all

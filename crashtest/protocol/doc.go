@@ -16,6 +16,7 @@
 //     are lost if they were not synced; what was put into the journal is seen before it is durable.
 //   - Levels sync and process, barriers folder by folder or by syncfs, file systems with and without exchange, conditions
 //     on every target, a first transaction that makes the store, an abandoned transaction.
+//   - A transaction that is kept for undo, and a second one that is its undo. See history.go.
 //   - A user who acts once, at any point, also while no process runs: he replaces, deletes, edits, moves, links or chmods
 //     a target, fills a folder, or moves a target's folder away. A freed inode's number may be given to his file.
 //   - A kernel that refuses one call after the commit point, once or for good, or the put itself.
@@ -37,9 +38,8 @@
 //
 // # What is not covered
 //
-// History and undo of what was committed: they belong in finish and discard (run.go), where the stage folder goes to
-// history/ instead of trash/, and in recover. Lists kept beside the journal. Trees and pruning, which become the same
-// steps. The files of which a store is made, and its journal being replaced. Full disks, syncs that fail half-way, several
+// An undo that makes folders anew, and the undo of an undo. Commits of several goroutines that share one put. Lists kept
+// beside the journal, which are staged files like others. Trees and pruning, which become the same steps. The files of which a store is made, and its journal being replaced. Full disks, syncs that fail half-way, several
 // stores, more than two transactions at once, three levels of folders. Two acts of users in one story, but where a test
 // says so.
 package protocol

@@ -44,7 +44,15 @@ func (m *machine) setState(tx int, to recordState) bool {
 }
 
 func (m *machine) forget(tx int) bool {
-	return m.updateUnlessRefused("delete the record", tx, func(r *records) { r[tx] = absent })
+	return m.updateUnlessRefused("delete the record", tx, func(r *records) { r[tx] = m.ended(r[tx]) })
+}
+
+// ended is what becomes of a record that is deleted: that of a finished transaction which is kept for undo stays.
+func (m *machine) ended(r recordState) recordState {
+	if m.history && r == decided && m.bug != KeptDeleted {
+		return kept
+	}
+	return absent
 }
 
 func (m *machine) updateUnlessRefused(what string, tx int, change func(*records)) bool {

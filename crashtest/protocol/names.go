@@ -15,6 +15,7 @@ const (
 	stageDir
 	trashDir
 	keptDir
+	historyDir
 	stageA // the stage folder of A; that of B follows
 	stageB
 	oldA // what is at a, b and c at first
@@ -59,7 +60,8 @@ const (
 	atStage     = atP + 5
 	stageFirst  = atP + 6         // stage/A, A.owner, B, B.owner
 	trashFirst  = stageFirst + 4  // trash/A, B
-	namesFirst  = trashFirst + 2  // N.new, N.old, N.out of A0 to B2
+	keepFirst   = trashFirst + 2  // history/A, B
+	namesFirst  = keepFirst + 2   // N.new, N.old, N.out of A0 to B2
 	keptFirst   = namesFirst + 18 // two names in displaced/ for each step, and one for each stage folder
 	slots       = keptFirst + 14
 )
@@ -79,6 +81,7 @@ var folders = func() (f [slots]inode) {
 	f[atP], f[atQ], f[atR], f[atZ], f[atState], f[atStage] = root, root, root, root, root, stateDir
 	for tx := range 2 {
 		f[staged(tx)], f[owner(tx)], f[trashed(tx)], f[keptStage(tx)] = stageDir, stageDir, trashDir, keptDir
+		f[inHistory(tx)] = historyDir
 		for i := range 3 {
 			f[newName(tx, i)], f[oldName(tx, i)], f[outName(tx, i)] = stageA+inode(tx), stageA+inode(tx), stageA+inode(tx)
 			f[keptName(tx, i, 0)], f[keptName(tx, i, 1)] = keptDir, keptDir
@@ -90,6 +93,7 @@ var folders = func() (f [slots]inode) {
 func staged(tx int) slot          { return stageFirst + slot(2*tx) }
 func owner(tx int) slot           { return stageFirst + slot(2*tx) + 1 }
 func trashed(tx int) slot         { return trashFirst + slot(tx) }
+func inHistory(tx int) slot       { return keepFirst + slot(tx) }
 func newName(tx, i int) slot      { return namesFirst + slot(9*tx+3*i) }
 func oldName(tx, i int) slot      { return newName(tx, i) + 1 }
 func outName(tx, i int) slot      { return newName(tx, i) + 2 }
@@ -149,7 +153,7 @@ func (s slot) String() string {
 	case s < trashFirst:
 		return [...]string{"stage/A", "A.owner", "stage/B", "B.owner"}[s-stageFirst]
 	case s < namesFirst:
-		return [...]string{"trash/A", "trash/B"}[s-trashFirst]
+		return [...]string{"trash/A", "trash/B", "history/A", "history/B"}[s-trashFirst]
 	case s < keptFirst:
 		n := s - namesFirst
 		return fmt.Sprintf("%c/%d.%s", 'A'+n/9, n%9/3, [...]string{"new", "old", "out"}[n%3])

@@ -7,6 +7,7 @@ func (m *machine) checkAll() {
 	m.checkTree("I1")
 	m.checkKept()
 	m.checkContent()
+	m.checkHistory()
 }
 
 // checkTree compares the tree with what it must hold: what it held before the newest transaction, or after it.
@@ -158,6 +159,9 @@ func (m *machine) checkLeft() {
 		}
 	}
 	for tx := range 2 {
+		if m.history && m.s.disk.seen[keptStage(tx)] != none && m.s.outcome[tx] == isNew {
+			m.violate("I11", "the folder of %c is put aside, though it has taken effect", 'A'+tx)
+		}
 		if int(m.p.live) == tx+1 {
 			continue
 		}
@@ -224,7 +228,7 @@ func (m *machine) taken(i inode) bool {
 func (m *machine) takenBy(tx int, i inode, edited bool) (taken bool) {
 	r := &m.s.record[tx]
 	for n, st := range m.steps(tx) {
-		if r.staged[n] == i && st.from != nowhere {
+		if r.staged[n] == i && st.linked() {
 			return m.s.outcome[tx] == isTorn // it has another name now
 		}
 		e := r.old[n]
@@ -286,7 +290,7 @@ func (r *run) checkExpected() {
 		}
 		n, old := m.s.disk.seen[name], r.rec.old[i].inode
 		kept := m.s.disk.seen[keptName(r.tx, i, 0)]
-		if n != none && n != old && !(n == r.rec.staged[i] && st.from != nowhere) || kept != none && kept != old {
+		if n != none && n != old && !(n == r.rec.staged[i] && st.linked()) || kept != none && kept != old {
 			m.violate("I10", "%c ends new, but %v was in the way of step %d", 'A'+r.tx, max(n, kept), i)
 		}
 	}

@@ -25,7 +25,7 @@ func (m *machine) prepareStep(tx, i int, st step, r *record) (ok bool) {
 	}
 	t := m.target(st.at, r.parent[i])
 	r.old[i] = m.entry(t)
-	if m.expect && !m.expected(t, tx) {
+	if m.expect && !m.expected(t, tx) || m.undo && tx == 1 && !m.asLeft(st, r.parent[i], t) {
 		return false
 	}
 	switch st.kind {
@@ -53,9 +53,15 @@ func (m *machine) prepareStep(tx, i int, st step, r *record) (ok bool) {
 
 func (m *machine) prepareInstall(tx, i int, st step, r *record) bool {
 	old := r.old[i].inode
-	if st.from == nowhere {
+	switch {
+	case st.takes > 0:
+		from := m.keptBy(int(st.takes - 1))
+		r.staged[i] = m.s.disk.seen[from]
+		r.edited[i] = m.s.edited.has(uint8(r.staged[i]))
+		m.s.put(newName(tx, i), r.staged[i])
+	case st.from == nowhere:
 		r.staged[i] = stagedInode(tx, i)
-	} else {
+	default:
 		dir, ok := m.folderOf(st.from, tx)
 		if !ok || m.target(st.from, dir) == none || m.isFolder(m.target(st.from, dir)) {
 			return false

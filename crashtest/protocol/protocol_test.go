@@ -23,7 +23,7 @@ func TestProtocol(t *testing.T) {
 		}
 	}
 	t.Logf("%d scenarios: %d states, %d of them left by a crash", len(Suite()), states+crashes, crashes)
-	if states < 3_000_000 || crashes < 800_000 {
+	if states < 6_000_000 || crashes < 1_000_000 {
 		t.Errorf("%d states and %d crashes are less than there must be", states, crashes)
 	}
 }

@@ -5,8 +5,9 @@ package protocol
 func (m *machine) recover(live int) (finished, unsynced set, ok bool) {
 	m.freeze()
 	todo, finished, unsynced := m.lookAtRecords()
-	dead := m.deadStages(todo, live)
-	if todo == 0 && dead == 0 {
+	h := m.lookAtHistory()
+	dead := m.deadStages(todo|h.stray, live)
+	if todo == 0 && dead == 0 && h == (history{}) {
 		m.noRecord(live)
 		m.s.clean = true
 		return finished, unsynced, true
@@ -44,6 +45,7 @@ func (m *machine) recover(live int) (finished, unsynced set, ok bool) {
 			m.s.put(owner(tx), none)
 		}
 	}
+	m.sortHistory(h)
 	m.s.clean = true
 	m.recovered()
 	return finished, unsynced, true
@@ -54,6 +56,11 @@ func (m *machine) lookAtRecords() (todo, finished, unsynced set) {
 	for tx, r := range m.s.journal.seen {
 		switch {
 		case r == absent:
+		case r == kept:
+			m.end(tx, isNew)
+			if m.look(inHistory(tx)) == none && m.look(staged(tx)) == none {
+				finished.add(uint8(tx)) // dropped
+			}
 		case m.look(staged(tx)) != none, r != decided, m.rebooted(tx):
 			todo.add(uint8(tx))
 		case m.process[tx]:
@@ -73,6 +80,13 @@ func (m *machine) rebooted(tx int) bool {
 
 // deadStages finds what lies in stage/ without a record or a live process.
 func (m *machine) deadStages(known set, live int) (dead set) {
+	if m.bug == KeptOwnerStays {
+		for tx, r := range m.s.journal.seen {
+			if r == kept {
+				known.add(uint8(tx))
+			}
+		}
+	}
 	for tx := range 2 {
 		there := m.look(staged(tx)) != none || m.look(owner(tx)) != none
 		if there && tx != live && !known.has(uint8(tx)) {

@@ -54,7 +54,7 @@ func (r *run) install(i int, st step, at slot) (v verdict, again bool) {
 		if m.isFolder(n) {
 			return cannot, false
 		}
-		if st.from == nowhere || old == none {
+		if !st.linked() || old == none {
 			m.s.put(name, none)
 			m.say("half a rename: %v is unlinked", name)
 		}
@@ -70,7 +70,7 @@ func (r *run) install(i int, st step, at slot) (v verdict, again bool) {
 	}
 	m.within("step, before the call", r.tx, i)
 	if now := m.s.disk.seen[at]; (now == none) != (t == none) && (t == none || !m.noswap || old == none) {
-		if m.expect {
+		if m.expects(r.tx) {
 			return refuse, false
 		}
 		return fine, true
@@ -127,7 +127,7 @@ func (r *run) redoChmod(i int, st step) verdict {
 		return v
 	}
 	t := m.look(at)
-	if !m.same(t, r.rec.old[i].inode) || m.expect && !r.asRecorded(i, t) {
+	if !m.same(t, r.rec.old[i].inode) || m.expects(r.tx) && !r.asRecorded(i, t) {
 		return r.differs()
 	}
 	if m.see(m.s.disk.seen[modeOf(t)]) == wantedMode {
@@ -188,7 +188,7 @@ func (r *run) toTarget(i int, st step) (slot, verdict) {
 
 // asRecorded says whether t is what was recorded; in recovery, and under an expectation, also unedited.
 func (r *run) asRecorded(i int, t inode) bool {
-	if r.fresh && !r.m.expect {
+	if r.fresh && !r.m.expects(r.tx) {
 		return r.m.same(t, r.rec.old[i].inode)
 	}
 	return r.m.untouched(t, r.rec.old[i])

@@ -75,7 +75,7 @@ func (r *run) unclear() verdict {
 
 // differs is the answer to a target that is not as recorded.
 func (r *run) differs() verdict {
-	if !r.m.expect || r.m.bug == ExpectNotRechecked {
+	if !r.m.expects(r.tx) || r.m.bug == ExpectNotRechecked {
 		return fine
 	}
 	return refuse
@@ -226,11 +226,11 @@ func (r *run) barrier() {
 func (r *run) finish() bool {
 	m := r.m
 	m.s.done[r.tx] = true
-	if m.expect {
+	if m.expects(r.tx) {
 		r.checkExpected()
 	}
 	ok := true
-	if r.hasty() && !m.process[r.tx] && m.bug != LazyRecords && m.s.journal.seen[r.tx] != absent {
+	if r.hasty() && !m.process[r.tx] && m.bug != LazyRecords && m.s.journal.seen[r.tx] == decided {
 		ok = m.forget(r.tx)
 	}
 	m.at("take the stage folder away", r.tx, -1)
@@ -269,7 +269,11 @@ func (r *run) discard() bool {
 	if m.refused("take the stage folder away", r.tx, 0, false) {
 		return false
 	}
-	m.s.rename(staged(r.tx), trashed(r.tx))
+	to := trashed(r.tx)
+	if is := m.s.journal.seen[r.tx]; m.history && (is == decided || is == kept) {
+		to = inHistory(r.tx)
+	}
+	m.s.rename(staged(r.tx), to)
 	if m.bug == OwnerGoneFirst && m.s.disk.seen[owner(r.tx)] == none {
 		return false
 	}

@@ -52,6 +52,7 @@ type step struct {
 	bare   bool  // there is nothing in that folder
 	inner  place // of the install of a folder: what is renamed into it instead
 	empty  bool  // of a remove: not recursive
+	takes  uint8 // of an install, in an undo: the step of A, from 1, whose old file it brings back
 }
 
 func put(at place) step        { return step{kind: install, at: at, from: nowhere, inner: nowhere} }
@@ -66,6 +67,14 @@ func mkdirEmpty(at place) step {
 func emptied(s step) step          { s.empty = true; return s }
 func holding(s step, p place) step { s.inner = p; return s }
 func gone(at place) step           { return step{kind: remove, at: at, from: nowhere, inner: nowhere} }
+
+// restore brings back what step i of A has taken from a path.
+func restore(at place, i uint8) step {
+	return step{kind: install, at: at, from: nowhere, inner: nowhere, takes: i + 1}
+}
+
+// linked says that the step installs a second link to a file that is somewhere else.
+func (s step) linked() bool { return s.from != nowhere || s.takes > 0 }
 
 func mode(at place) step { return step{kind: chmod, at: at, from: nowhere, inner: nowhere} }
 
@@ -108,6 +117,8 @@ type Scenario struct {
 	fresh    bool // the first transaction makes the store
 	process  [2]bool
 	reused   bool // a freed inode's number is given to the next file
+	history  bool // the last transaction is kept for undo
+	undo     bool // B is the undo of A
 	abandon  bool // a user may give an unfinished transaction up
 	abc      [3]what
 	maxCrash uint8
@@ -132,3 +143,6 @@ func (sc *Scenario) steps(tx int) []step {
 	}
 	return sc.b
 }
+
+// expects says that a transaction has a condition on each target: an undo has that it is as A has left it.
+func (sc *Scenario) expects(tx int) bool { return sc.expect || sc.undo && tx == 1 }

@@ -6,6 +6,8 @@ type shape struct {
 	a, b []step
 	abc  [3]what
 	acts []act
+	// undo are the steps of the transaction that takes a back; none where these would not be links to what is kept.
+	undo []step
 }
 
 var (
@@ -35,24 +37,24 @@ var (
 
 // shapes are the kinds of transaction: what is replaced, made, removed, renamed, swapped, moved, with files and folders.
 var shapes = []shape{
-	{"replace two", []step{put(pathA), put(pathB)}, []step{put(pathA), put(pathB)}, twoFiles, common},
-	{"replace and create", []step{put(pathA), put(pathC)}, []step{put(pathA), put(pathC)}, twoFiles, append(common, replaceC)},
-	{"replace and remove", []step{put(pathA), gone(pathB)}, []step{put(pathA)}, twoFiles, common},
-	{"rename over", []step{link(pathA, pathB), gone(pathB)}, []step{put(pathA)}, twoFiles, append(common, moveBA, linkBA)},
-	{"rename beside", []step{link(pathC, pathB), gone(pathB)}, []step{put(pathC)}, twoFiles, append(common, replaceC)},
-	{"remove a file", []step{put(pathB), gone(pathA)}, []step{put(pathA)}, twoFiles, append(common, asideA, backA)},
-	{"swap", []step{link(pathA, pathB), link(pathB, pathA)}, []step{put(pathA), put(pathB)}, twoFiles, append(common, moveBA, linkBA)},
-	{"rotate", []step{link(pathB, pathA), link(pathC, pathB), put(pathA)}, []step{put(pathC)}, twoFiles, append(common, replaceC)},
-	{"chmod", []step{put(pathB), mode(pathA)}, []step{put(pathB)}, twoFiles, append(common, chmodA)},
-	{"make a folder", []step{put(pathB), mkdir(pathC)}, []step{put(pathCX)}, twoFiles, append(common, replaceC, fillC)},
-	{"folder with a renamed file", []step{holding(mkdir(pathC), pathB), gone(pathB)}, []step{put(pathB)}, twoFiles, append(common, fillC)},
-	{"folder becomes file", []step{put(pathA), put(pathB)}, []step{put(pathA)}, [3]what{dir, file, nothing}, append(common, fillA)},
-	{"file becomes folder", []step{mkdir(pathA), put(pathB)}, []step{put(pathAX)}, twoFiles, append(common, fillA)},
-	{"remove a folder", []step{put(pathB), gone(pathA)}, []step{put(pathA)}, [3]what{dir, file, nothing}, append(common, fillA)},
-	{"remove an empty folder", []step{put(pathB), emptied(gone(pathA))}, []step{put(pathB)}, [3]what{emptyDir, file, nothing}, append(common, fillA)},
-	{"move a folder", []step{put(pathB), moved(pathA, pathC)}, []step{put(pathCX)}, [3]what{dir, file, nothing}, append(common, fillA, fillC)},
-	{"move over a removed folder", []step{gone(pathC), moved(pathA, pathC)}, []step{put(pathCX)}, [3]what{dir, nothing, dir}, append(common, fillA, fillC)},
-	{"move two folders", []step{moved(pathB, pathC), moved(pathA, pathB)}, []step{put(pathBX)}, [3]what{dir, dir, nothing}, append(common, fillA, fillB)},
-	{"move into a new folder", []step{mkdirEmpty(pathC), moved(pathA, pathCX)}, []step{put(pathA)}, [3]what{dir, nothing, nothing}, append(common, fillA, fillC)},
-	{"move away and make anew", []step{moved(pathA, pathC), mkdir(pathA)}, []step{put(pathAX)}, [3]what{dir, nothing, nothing}, append(common, fillA, fillC)},
+	{"replace two", []step{put(pathA), put(pathB)}, []step{put(pathA), put(pathB)}, twoFiles, common, []step{restore(pathA, 0), restore(pathB, 1)}},
+	{"replace and create", []step{put(pathA), put(pathC)}, []step{put(pathA), put(pathC)}, twoFiles, append(common, replaceC), []step{restore(pathA, 0), gone(pathC)}},
+	{"replace and remove", []step{put(pathA), gone(pathB)}, []step{put(pathA)}, twoFiles, common, []step{restore(pathA, 0), restore(pathB, 1)}},
+	{"rename over", []step{link(pathA, pathB), gone(pathB)}, []step{put(pathA)}, twoFiles, append(common, moveBA, linkBA), []step{restore(pathA, 0), restore(pathB, 1)}},
+	{"rename beside", []step{link(pathC, pathB), gone(pathB)}, []step{put(pathC)}, twoFiles, append(common, replaceC), []step{restore(pathB, 1), gone(pathC)}},
+	{"remove a file", []step{put(pathB), gone(pathA)}, []step{put(pathA)}, twoFiles, append(common, asideA, backA), []step{restore(pathA, 1), restore(pathB, 0)}},
+	{"swap", []step{link(pathA, pathB), link(pathB, pathA)}, []step{put(pathA), put(pathB)}, twoFiles, append(common, moveBA, linkBA), []step{restore(pathA, 0), restore(pathB, 1)}},
+	{"rotate", []step{link(pathB, pathA), link(pathC, pathB), put(pathA)}, []step{put(pathC)}, twoFiles, append(common, replaceC), nil},
+	{"chmod", []step{put(pathB), mode(pathA)}, []step{put(pathB)}, twoFiles, append(common, chmodA), nil},
+	{"make a folder", []step{put(pathB), mkdir(pathC)}, []step{put(pathCX)}, twoFiles, append(common, replaceC, fillC), nil},
+	{"folder with a renamed file", []step{holding(mkdir(pathC), pathB), gone(pathB)}, []step{put(pathB)}, twoFiles, append(common, fillC), nil},
+	{"folder becomes file", []step{put(pathA), put(pathB)}, []step{put(pathA)}, [3]what{dir, file, nothing}, append(common, fillA), nil},
+	{"file becomes folder", []step{mkdir(pathA), put(pathB)}, []step{put(pathAX)}, twoFiles, append(common, fillA), nil},
+	{"remove a folder", []step{put(pathB), gone(pathA)}, []step{put(pathA)}, [3]what{dir, file, nothing}, append(common, fillA), nil},
+	{"remove an empty folder", []step{put(pathB), emptied(gone(pathA))}, []step{put(pathB)}, [3]what{emptyDir, file, nothing}, append(common, fillA), nil},
+	{"move a folder", []step{put(pathB), moved(pathA, pathC)}, []step{put(pathCX)}, [3]what{dir, file, nothing}, append(common, fillA, fillC), nil},
+	{"move over a removed folder", []step{gone(pathC), moved(pathA, pathC)}, []step{put(pathCX)}, [3]what{dir, nothing, dir}, append(common, fillA, fillC), nil},
+	{"move two folders", []step{moved(pathB, pathC), moved(pathA, pathB)}, []step{put(pathBX)}, [3]what{dir, dir, nothing}, append(common, fillA, fillB), nil},
+	{"move into a new folder", []step{mkdirEmpty(pathC), moved(pathA, pathCX)}, []step{put(pathA)}, [3]what{dir, nothing, nothing}, append(common, fillA, fillC), nil},
+	{"move away and make anew", []step{moved(pathA, pathC), mkdir(pathA)}, []step{put(pathAX)}, [3]what{dir, nothing, nothing}, append(common, fillA, fillC), nil},
 }

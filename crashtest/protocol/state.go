@@ -8,10 +8,11 @@ const (
 	decided
 	aborting
 	abandoned
+	kept // finished, and what it replaced is in history/
 )
 
 func (s recordState) String() string {
-	return [...]string{"no record", "decided", "aborting", "abandoned"}[s]
+	return [...]string{"no record", "decided", "aborting", "abandoned", "kept"}[s]
 }
 
 // records is what the journal says about A and B.

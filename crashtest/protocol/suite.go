@@ -18,6 +18,8 @@ var variants = []variant{
 	{"user, no exchange", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.noswap = 1, 1, true }},
 	{"refusal", func(sc *Scenario) { sc.maxCrash, sc.refusals = 1, 1 }},
 	{"abandon", func(sc *Scenario) { sc.maxCrash, sc.abandon = 2, true }},
+	{"history", func(sc *Scenario) { sc.maxCrash, sc.history = 2, true }},
+	{"history, user", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.history = 1, 1, true }},
 	{"process, then sync", func(sc *Scenario) { sc.maxCrash, sc.process[0] = 1, true }},
 	{"process twice", func(sc *Scenario) { sc.maxCrash, sc.process = 1, [2]bool{true, true} }},
 }
@@ -36,8 +38,18 @@ var larger = []variant{
 // twoLinks lets a user act twice: he gives a file a second name, and later moves it back to the first one.
 var twoLinks = variant{"second name", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.acts = 1, 2, []act{asideA, backA} }}
 
+// undos are those in which B takes A back.
+var undos = []variant{
+	{"undo", func(sc *Scenario) { sc.maxCrash, sc.history, sc.undo = 2, true, true }},
+	{"undo, no exchange", func(sc *Scenario) { sc.maxCrash, sc.history, sc.undo, sc.noswap = 1, true, true, true }},
+	{"undo, user", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.history, sc.undo = 1, 1, true, true }},
+	{"undo, refusal", func(sc *Scenario) { sc.maxCrash, sc.refusals, sc.history, sc.undo = 1, 1, true, true }},
+}
+
 // Suite returns all shapes in all variants: what is searched in CI.
-func Suite() []*Scenario { return append(scenarios(variants), scenarios([]variant{twoLinks})...) }
+func Suite() []*Scenario {
+	return slices.Concat(scenarios(variants), scenarios([]variant{twoLinks}), scenarios(undos))
+}
 
 // Larger returns what `make model` searches beside Suite.
 func Larger() []*Scenario { return scenarios(larger) }
@@ -46,7 +58,9 @@ func scenarios(variants []variant) []*Scenario {
 	var all []*Scenario
 	for _, v := range variants {
 		for _, sh := range shapes {
-			all = append(all, scenario(sh, v))
+			if sc := scenario(sh, v); !sc.undo || len(sh.undo) > 0 {
+				all = append(all, sc)
+			}
 		}
 	}
 	return all
@@ -55,6 +69,9 @@ func scenarios(variants []variant) []*Scenario {
 func scenario(sh shape, v variant) *Scenario {
 	sc := &Scenario{Name: sh.name + ", " + v.name, a: sh.a, b: sh.b, abc: sh.abc, acts: sh.acts}
 	v.set(sc)
+	if sc.undo {
+		sc.b = sh.undo
+	}
 	return sc
 }
 

@@ -47,7 +47,7 @@ func (r *run) undoInstall(i int, st step, at slot) verdict {
 	n := m.look(name)
 	m.within("undo, before the call", r.tx, i)
 	t := m.s.disk.seen[at]
-	linked, over := st.from != nowhere, r.rec.old[i].inode != none
+	linked, over := st.linked(), r.rec.old[i].inode != none
 	switch {
 	case m.same(n, r.rec.staged[i]) && m.bug != HalvesIgnored: // both names of a half-done rename
 		switch {
@@ -185,7 +185,7 @@ func (r *run) namesOf(i int, st step) []slot {
 // mayThrow says that what is at name in the stage folder is nobody's loss.
 func (r *run) mayThrow(i int, st step, name slot) bool {
 	m, n := r.m, r.m.look(name)
-	redone := m.s.journal.seen[r.tx] == decided || m.s.journal.seen[r.tx] == absent
+	redone := m.s.journal.seen[r.tx] == decided || m.s.journal.seen[r.tx] == absent || m.s.journal.seen[r.tx] == kept
 	switch {
 	case n == none, m.same(n, r.rec.staged[i]) && st.kind == remove:
 		return true
@@ -206,7 +206,7 @@ func (r *run) mayThrow(i int, st step, name slot) bool {
 func (r *run) mayThrowNew(i int, st step, n inode, redone bool) bool {
 	m := r.m
 	switch {
-	case st.from != nowhere:
+	case st.linked():
 		return m.links(n) > 1 || m.bug == LinkThrown
 	case redone:
 		return true
