@@ -33,13 +33,13 @@ func (r *Record) Detach() ([]byte, error) {
 	if len(b) <= inlineLimit {
 		return nil, nil
 	}
-	beside := &Beside{Length: uint64(len(b)), Sum: xxh3.Hash(b)}
-	// Lists that cannot be read back would leave the tree half-way for good: better no commit.
-	back := Record{ID: r.ID, State: r.State, Stage: r.Stage, Beside: beside}
-	if err := back.Attach(b); err != nil {
+	// Lists that cannot be read back would leave the tree half-way for good: better no commit. What was read back takes the
+	// place of what there was, which may be large.
+	r.Beside = &Beside{Length: uint64(len(b)), Sum: xxh3.Hash(b)}
+	r.Subs, r.Parents, r.Steps, r.Made = nil, nil, nil, nil
+	if err := r.Attach(b); err != nil {
 		return nil, errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
 	}
-	r.Beside = beside
 	return b, nil
 }
 

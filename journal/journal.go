@@ -52,19 +52,15 @@ func (j *DB) Records() ([]*Record, error) {
 	return out, err
 }
 
-// Put makes the commit point: in one durable change it adds the record, which must be decided, remembers its key and
+// Put makes the commit point: in one durable change it adds records, which must be decided, remembers their keys and
 // ends the records of the transactions in done, which are finished: see Delete.
-func (j *DB) Put(r *Record, done []uuid.UUID) error {
-	if r.State != Decided {
-		return errors.AssertionFailedf("journal: a new record is %s", r.State)
-	}
-	h, payload, err := encode(r)
-	if err != nil {
-		return err
-	}
-	// A record that cannot be read back would leave the tree half-way for good: better no commit.
-	if _, err := decode(r.ID, h, payload); err != nil {
-		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
+func (j *DB) Put(done []uuid.UUID, records ...*Record) error {
+	headers, payloads := make([]header, len(records)), make([][]byte, len(records))
+	for i, r := range records {
+		var err error
+		if headers[i], payloads[i], err = checked(r); err != nil {
+			return err
+		}
 	}
 	return j.update(func(tx *bolt.Tx) error {
 		for _, id := range done {
@@ -72,20 +68,43 @@ func (j *DB) Put(r *Record, done []uuid.UUID) error {
 				return err
 			}
 		}
-		if r.Key != "" {
-			if err := remember(tx, r); err != nil {
+		for i, r := range records {
+			if err := add(tx, r, headers[i], payloads[i]); err != nil {
 				return err
 			}
 		}
-		b := tx.Bucket(bucketRecords)
-		for n := range h.chunks {
-			at := int(n) * chunkSize
-			if err := b.Put(chunkKey(r.ID, n), payload[at:min(at+chunkSize, len(payload))]); err != nil {
-				return err
-			}
-		}
-		return b.Put(headerKey(r.ID), h.encode())
+		return nil
 	})
+}
+
+// checked encodes a new record. One that cannot be read back would leave the tree half-way for good: better no commit.
+func checked(r *Record) (h header, payload []byte, err error) {
+	if r.State != Decided {
+		return h, nil, errors.AssertionFailedf("journal: a new record is %s", r.State)
+	}
+	if h, payload, err = encode(r); err != nil {
+		return h, nil, err
+	}
+	if _, err := decode(r.ID, h, payload); err != nil {
+		return h, nil, errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
+	}
+	return h, payload, nil
+}
+
+func add(tx *bolt.Tx, r *Record, h header, payload []byte) error {
+	if r.Key != "" {
+		if err := remember(tx, r); err != nil {
+			return err
+		}
+	}
+	b := tx.Bucket(bucketRecords)
+	for n := range h.chunks {
+		at := int(n) * chunkSize
+		if err := b.Put(chunkKey(r.ID, n), payload[at:min(at+chunkSize, len(payload))]); err != nil {
+			return err
+		}
+	}
+	return b.Put(headerKey(r.ID), h.encode())
 }
 
 // Settle makes all that can be seen durable: a process that was killed between bbolt's last write and its sync, or whose

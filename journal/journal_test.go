@@ -78,7 +78,7 @@ func big(n, steps int) *Record {
 
 func put(t testing.TB, j *DB, r *Record, done ...uuid.UUID) {
 	t.Helper()
-	if err := j.Put(r, done); err != nil {
+	if err := j.Put(done, r); err != nil {
 		t.Fatalf("Put %s: %v", r.ID, err)
 	}
 }
@@ -128,7 +128,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatalf("OpenReadOnly: %v", err)
 	}
 	want(t, ro)
-	if err := ro.Put(sample(1), nil); err == nil {
+	if err := ro.Put(nil, sample(1)); err == nil {
 		t.Error("Put in a journal that was opened read-only succeeded")
 	}
 	if err := ro.Close(); err != nil {
@@ -236,7 +236,7 @@ func TestPutAndSetStateRefuse(t *testing.T) {
 	for _, s := range []State{0, Aborting, Abandoned, Kept, 5} {
 		r := sample(1)
 		r.State = s
-		if err := j.Put(r, nil); !cockroach.HasAssertionFailure(err) {
+		if err := j.Put(nil, r); !cockroach.HasAssertionFailure(err) {
 			t.Errorf("Put of a record that is %s = %v, want an assertion failure", s, err)
 		}
 	}

@@ -62,7 +62,7 @@ func TestKeyAgain(t *testing.T) {
 	put(t, j, r)
 	other := sample(2)
 	other.Key = r.Key
-	if err := j.Put(other, nil); !cockroach.HasAssertionFailure(err) {
+	if err := j.Put(nil, other); !cockroach.HasAssertionFailure(err) {
 		t.Fatalf("Put with a remembered key = %v, want an assertion failure", err)
 	}
 	want(t, j, r)
@@ -165,7 +165,7 @@ func TestKeyDamaged(t *testing.T) {
 			if _, _, err := j.Lookup("key-2"); !errors.Is(err, ErrJournal) {
 				t.Errorf("Lookup = %v, want ErrJournal", err)
 			}
-			if err := j.Put(sample(3), nil); !errors.Is(err, ErrJournal) {
+			if err := j.Put(nil, sample(3)); !errors.Is(err, ErrJournal) {
 				t.Errorf("Put after it = %v, want ErrJournal", err)
 			}
 			if _, ok := lookup(t, j, "key-1"); !ok {
@@ -184,7 +184,7 @@ func TestOrderDamaged(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Put(sample(2), nil); !errors.Is(err, ErrJournal) {
+	if err := j.Put(nil, sample(2)); !errors.Is(err, ErrJournal) {
 		t.Errorf("Put = %v, want ErrJournal", err)
 	}
 	if _, ok := lookup(t, j, "key-1"); !ok {

@@ -66,7 +66,7 @@ func (m *model) put(t *rapid.T) {
 		}
 		return finished
 	})
-	m.must(m.j.Put(r, done))
+	m.must(m.j.Put(done, r))
 	m.all = append(m.all, r)
 	if r.Key != "" {
 		m.keys[r.Key] = r.ID

@@ -80,7 +80,7 @@ func TestForgedRecords(t *testing.T) {
 				t.Errorf("decode = %+v, %v; want ErrJournal", back, err)
 			}
 			j := open(t)
-			if err := j.Put(r, nil); !cockroach.HasAssertionFailure(err) {
+			if err := j.Put(nil, r); !cockroach.HasAssertionFailure(err) {
 				t.Errorf("Put = %v, want an assertion failure", err)
 			}
 			want(t, j)

@@ -1,6 +1,8 @@
 package recovery
 
 import (
+	"slices"
+
 	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
@@ -28,15 +30,33 @@ func UseSyncFS(d *fsys.Dir, own int64, syncs int) (bool, error) {
 
 // barrier is barrier 3: it makes every folder durable in which a step has changed a name, on both sides of each
 // rename, and the modes that were changed.
-func (r *Run) barrier() error {
-	whole, err := UseSyncFS(r.env.Root, 0, len(r.rec.Parents)+len(r.rec.Subs))
+func barrier(runs []*Run) error {
+	syncs := 0
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r *Run) bool { return !r.barred() })
+	for _, r := range runs {
+		syncs += len(r.rec.Parents) + len(r.rec.Subs)
+	}
+	if len(runs) == 0 {
+		return nil
+	}
+	whole, err := UseSyncFS(runs[0].env.Root, 0, syncs)
 	if err != nil {
 		return err
 	}
 	if whole {
 		// Through a handle that was opened before the first step: it tells every error since then, and nobody else's.
-		return PathError("sync", ".", r.stage.SyncFS())
+		return PathError("sync", ".", runs[0].stage.SyncFS())
 	}
+	for _, r := range runs {
+		if err := r.syncAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncAll is barrier 3 folder by folder.
+func (r *Run) syncAll() error {
 	if err := r.syncParents(); err != nil {
 		return err
 	}

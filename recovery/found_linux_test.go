@@ -24,7 +24,7 @@ func TestTornBackToEarlier(t *testing.T) {
 	s := w.rec.Steps[0]
 	s.Old.Inode, s.New.Ino = s.New, s.New.Ino+1000000
 	later.Steps = []journal.Step{s}
-	w.must(w.env.DB.Put(&later, nil))
+	w.must(w.env.DB.Put(nil, &later))
 	rep, err := w.recover()
 	if !errors.Is(err, ErrTorn) {
 		t.Errorf("recover: %+v, %v; want that T is torn", rep, err)

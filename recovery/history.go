@@ -64,7 +64,11 @@ func (p *Pending) dropUndone(kept []*journal.Record) []*journal.Record {
 // displaced/: the journal may be an older one that was put back.
 func (e *Env) sortHistory(p *Pending, rep *Report) error {
 	for _, id := range p.stray {
-		if err := e.Stage.RenameNoReplace(id, e.History, id); err != nil && !isGone(err) {
+		err := e.Stage.RenameNoReplace(id, e.History, id)
+		if errors.Is(err, syscall.ENOSPC) {
+			continue // on btrfs; it stays known by its record until there is space
+		}
+		if err != nil && !isGone(err) {
 			return PathError("keep", ".txcommit/stage/"+id, err)
 		}
 		if err := e.Stage.Unlink(id + OwnerSuffix); err != nil && !isGone(err) {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"syscall"
 
 	"github.com/google/uuid"
 
@@ -196,7 +197,9 @@ func (e *Env) end(p *Pending, rec *journal.Record) (Outcome, error) {
 	switch {
 	case err == nil:
 		out.Outcome = "completed"
-		if err := r.Finish(); err != nil {
+		// On a full disk even a rename may be refused (btrfs). To do it all again later does no harm where the record may
+		// stay; where it was deleted, the stage folder is swept, or moved to history/, later.
+		if err := r.Finish(); err != nil && !(r.settled && errors.Is(err, syscall.ENOSPC)) {
 			return out, Incomplete(PathError("clean up", ".txcommit/stage", err))
 		}
 		return out, nil

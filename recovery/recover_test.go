@@ -98,7 +98,7 @@ func TestSeveralRecords(t *testing.T) {
 		n := ".txcommit/stage/" + second + "/0/0.new"
 		w.write(n, "second")
 		rec.Steps = []journal.Step{{Kind: journal.Install, Name: "U", New: w.inode(n), Walk: Seal(w.info(n))}}
-		w.must(w.env.DB.Put(&rec, nil))
+		w.must(w.env.DB.Put(nil, &rec))
 		want := map[string]string{"d": "folder 0755", "d/T": "new", "U": "second"}
 		if stuck {
 			w.rename("d", "e")

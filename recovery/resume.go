@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"slices"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -15,26 +16,58 @@ import (
 //	ErrIncomplete  neither; the journal keeps everything.
 //
 // With level process nothing is made durable but the journal.
-func (r *Run) Resume() error {
-	if err := r.env.stamp(dirty); err != nil {
-		if r.fresh { // nothing has been done yet
-			return r.abort(PathError("write", viewName, err))
+func (r *Run) Resume() error { return ResumeAll([]*Run{r})[0] }
+
+// ResumeAll is Resume for records that do not clash: each ends by itself, and barrier 3 is one for all.
+func ResumeAll(runs []*Run) []error {
+	errs := make([]error, len(runs))
+	if err := runs[0].env.stamp(dirty); err != nil {
+		for i, r := range runs {
+			errs[i] = r.notBegun(PathError("write", viewName, err))
 		}
-		return Incomplete(PathError("write", viewName, err))
+		return errs
 	}
-	if r.rec.State == journal.Decided {
-		err := r.redoAll()
-		var no *refused
-		switch {
-		case errors.As(err, &no):
-			return r.abort(no.cause)
-		case err != nil:
-			return Incomplete(err)
+	var whole []*Run // not half-way in the tree
+	for i, r := range runs {
+		if errs[i] = r.steps(); !errors.Is(errs[i], ErrIncomplete) {
+			whole = append(whole, r)
 		}
-		_ = r.env.stamp(clean) // a stamp that stays dirty costs a reader a look, nothing else
-		return r.settle()
 	}
-	return r.undoAll(errors.New("it was being undone when the process died"))
+	if len(whole) == len(runs) {
+		_ = runs[0].env.stamp(clean) // a stamp that stays dirty costs a reader a look, nothing else
+	}
+	err := barrier(whole)
+	for i, r := range runs {
+		errs[i] = r.settle(errs[i], err)
+	}
+	return errs
+}
+
+// notBegun ends a run whose first step could not even be tried.
+func (r *Run) notBegun(err error) error {
+	if !r.fresh {
+		return Incomplete(err)
+	}
+	if err = r.abort(err); errors.Is(err, ErrIncomplete) {
+		return err
+	}
+	return r.settle(err, barrier([]*Run{r}))
+}
+
+// steps does the steps, or takes them back: that is *RolledBack, which is not durable yet.
+func (r *Run) steps() error {
+	if r.rec.State != journal.Decided {
+		return r.undoAll(errors.New("it was being undone when the process died"))
+	}
+	err := r.redoAll()
+	var no *refused
+	switch {
+	case errors.As(err, &no):
+		return r.abort(no.cause)
+	case err != nil:
+		return Incomplete(err)
+	}
+	return nil
 }
 
 func (r *Run) redoAll() error {
@@ -55,19 +88,39 @@ func (r *Run) abort(cause error) error {
 	return r.undoAll(cause)
 }
 
-// undoAll takes all steps back in reverse, makes that durable, deletes the record, and only then says so.
+// undoAll takes all steps back in reverse.
 func (r *Run) undoAll(cause error) error {
 	for _, s := range slices.Backward(r.rec.Steps) {
 		if err := r.undo(&s); err != nil {
 			return &incomplete{cause, err}
 		}
 	}
-	_ = r.env.stamp(clean)
-	if err := r.settle(); err != nil {
-		return &incomplete{cause, err}
+	return &RolledBack{cause}
+}
+
+// settle does what must come after barrier 3 before a record may go: what others had in the way is put aside. The record
+// of what was taken back is deleted, and only then is that told. done is what the steps have said, durable what the
+// barrier has.
+func (r *Run) settle(done, durable error) error {
+	var back *RolledBack
+	undone := errors.As(done, &back)
+	if done != nil && !undone {
+		return done
+	}
+	err := durable
+	if err == nil || !r.barred() {
+		err = r.putAside()
+	}
+	switch {
+	case err != nil && undone:
+		return &incomplete{back.Cause, err}
+	case err != nil:
+		return Incomplete(err)
+	case !undone:
+		return nil
 	}
 	if err := r.env.DB.Delete(r.rec); err != nil {
-		return &incomplete{cause, err}
+		return &incomplete{back.Cause, err}
 	}
 	// What is left holds only our own files: should this fail, the next commit sweeps it. Without its record the stage
 	// folder can be deleted in place, too, where the disk is so full that not even a rename is possible (btrfs).
@@ -76,21 +129,11 @@ func (r *Run) undoAll(cause error) error {
 		_ = r.env.Stage.RemoveAll(id)
 		_ = r.env.Stage.Unlink(id + OwnerSuffix)
 	}
-	return &RolledBack{cause}
+	return done
 }
 
-// settle is barrier 3 and what must follow it before the record may go: what others had in the way is put aside.
-func (r *Run) settle() error {
-	if !r.rec.Process || r.rec.State != journal.Decided {
-		if err := r.barrier(); err != nil {
-			return Incomplete(err)
-		}
-	}
-	if err := r.putAside(); err != nil {
-		return Incomplete(err)
-	}
-	return nil
-}
+// barred says that barrier 3 has a say: at level process it has for what was taken back.
+func (r *Run) barred() bool { return !r.rec.Process || r.rec.State != journal.Decided }
 
 // Finish ends a transaction that Resume has completed: it deletes the record where it must go now, and takes the stage
 // folder out of stage/, which marks the transaction as finished. Errors leave the change in place and durable.
@@ -102,6 +145,7 @@ func (r *Run) Finish() error {
 	case r.rec.Undoes != nil && r.rec.Undoes.Key != "":
 		err = r.env.DB.Forget(r.rec)
 	}
+	r.settled = err == nil
 	// Also where the record stays: without its stage folder it is finished, and never redone.
 	derr := r.discard()
 	if err == nil {
@@ -123,6 +167,11 @@ func (r *Run) discard() error {
 		to = r.env.History
 	}
 	err := r.env.Stage.RenameNoReplace(id, to, id)
+	if errors.Is(err, syscall.ENOSPC) { // btrfs gives back what was deleted only now
+		_ = r.env.State.Unlink(BallastFile)
+		_ = r.env.State.SyncFS()
+		err = r.env.Stage.RenameNoReplace(id, to, id)
+	}
 	if err == nil {
 		err = r.env.Stage.Unlink(id + OwnerSuffix)
 		if isGone(err) {

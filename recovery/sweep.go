@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 )
@@ -104,9 +105,15 @@ func (e *Env) SweepUnmade() (swept int, err error) {
 	return swept, nil
 }
 
-// throw moves a name of stage/ to trash/ and deletes it there, so that no half of it is left in stage/.
+// throw moves a name of stage/ that no record speaks of to trash/ and deletes it there, so that no half of it is left in
+// stage/. A disk can be so full that it can be deleted, but not renamed (btrfs): then half of it may be left until the
+// next sweep.
 func (e *Env) throw(name string) error {
-	if err := e.Stage.Rename(name, e.Trash, name); err != nil {
+	err := e.Stage.Rename(name, e.Trash, name)
+	if errors.Is(err, syscall.ENOSPC) {
+		return e.Stage.RemoveAll(name)
+	}
+	if err != nil {
 		return err
 	}
 	return e.Trash.RemoveAll(name)

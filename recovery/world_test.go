@@ -224,7 +224,7 @@ func (w *world) takeOut(flags journal.Flags, T string) *journal.Step {
 // put makes the commit point.
 func (w *world) put(state journal.State) {
 	w.Helper()
-	w.must(w.env.DB.Put(w.rec, nil))
+	w.must(w.env.DB.Put(nil, w.rec))
 	if state != journal.Decided {
 		w.must(w.env.DB.SetState(w.rec, state))
 	}

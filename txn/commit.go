@@ -2,12 +2,10 @@ package txn
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/errors"
 
-	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/recovery"
 )
 
@@ -46,7 +44,11 @@ type commit struct {
 	wait  *waiter
 
 	stored bool // there is a store already
-	ended  bool // a record was put and resumed: there may be something in trash/
+	ended  bool // records were put and resumed: there may be something in trash/
+
+	// What another commit has to know that commits this transaction too, and what it says in the end; see group.go.
+	ctx     context.Context
+	verdict *verdict
 }
 
 func (c *commit) run(ctx context.Context) error {
@@ -98,7 +100,7 @@ func (c *commit) recovered(rep recovery.Report) {
 
 // locked does everything from step 2 on.
 func (c *commit) locked(ctx context.Context, effective bool) error {
-	if err := c.store.enter(ctx, c.wait); err != nil {
+	if done, err := c.turn(ctx, effective); done || err != nil {
 		return err
 	}
 	defer c.store.leave()
@@ -144,25 +146,42 @@ func (c *commit) underLock(ctx context.Context, ses *session) error {
 			return err
 		}
 	}
-	if done, err := c.lookup(ses); done || err != nil {
+	first, err := c.look(ctx, ses)
+	if first == nil || err != nil {
 		return err
+	}
+	g := &group{ses: ses, rep: &c.rep, members: []*member{first}}
+	defer g.close()
+	if err := first.prepare(ses); err != nil {
+		return err
+	}
+	g.join()
+	g.commit()
+	return first.err
+}
+
+// look finds out under the lock what there is to do, nil for nothing. What it returns must be closed.
+func (c *commit) look(ctx context.Context, ses *session) (*member, error) {
+	if done, err := c.lookup(ses); done || err != nil {
+		return nil, err
 	}
 	sc, err := newScan(ctx, c.tx, c.store.root)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer sc.close()
-	if err := sc.checkAll(); err != nil {
-		return err
+	m := &member{c: c, ctx: ctx, scan: sc}
+	err = sc.checkAll()
+	if err == nil {
+		m.steps, err = sc.steps()
 	}
-	steps, err := sc.steps()
-	if err != nil {
-		return err
+	if err == nil && len(m.steps) > 0 {
+		return m, nil
 	}
-	if len(steps) == 0 {
-		return c.nothing(ses, sc)
+	defer m.close()
+	if err == nil {
+		err = c.nothing(ses, sc)
 	}
-	return c.commit(ctx, ses, sc, steps)
+	return nil, err
 }
 
 // nothing ends a commit that finds all in place. What transactions of level process have left is made durable by it,
@@ -183,53 +202,4 @@ func (c *commit) nothing(ses *session, sc *scan) error {
 	c.res.Committed = true
 	sc.consume(c.res)
 	return nil
-}
-
-// commit does steps 1 to 7 for a transaction that has something to do.
-func (c *commit) commit(ctx context.Context, ses *session, sc *scan, steps []*step) error {
-	if ses.readOnly {
-		return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
-	}
-	st, err := c.tx.openStage()
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(st.stageAll(ctx, sc), sc.checkContents(false)); err != nil {
-		return err
-	}
-	rec, err := c.prepare(ses, sc, st, steps)
-	if err != nil {
-		return err
-	}
-	if err := st.keepSteps(rec); err != nil {
-		return stageError("write", err)
-	}
-	if err := ses.complete(ctx); err != nil {
-		return err
-	}
-	if err := ses.lockView(ctx); err != nil {
-		return err
-	}
-	run, err := recovery.Prepare(&ses.env, rec)
-	if err != nil {
-		return recovery.PathErrno("open", ".txcommit/stage", err)
-	}
-	defer run.Close()
-	err = run.OpenParents(func(path string) bool { f, ok := sc.byPath[path]; return ok && f.kind == wantFolder })
-	if err != nil {
-		return err
-	}
-	if err := c.makeDurable(ses, sc, st); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil { // the last moment to turn back
-		return err
-	}
-	layBallast(ses.env.State)
-	defer func() { _ = ses.env.State.Unlink(recovery.BallastFile) }()
-	if err := c.put(ses, rec); err != nil {
-		return err
-	}
-	st.handOver()
-	return c.resume(ses, sc, rec, run)
 }

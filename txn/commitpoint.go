@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"github.com/cockroachdb/errors"
 	"github.com/google/uuid"
 
 	"github.com/txcommit/txcommit/internal/fsys"
@@ -36,38 +35,45 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 }
 
 // put is barrier 2, the commit point.
-func (c *commit) put(ses *session, rec *journal.Record) error {
-	done := c.rep.Finished
-	if !rec.Process || tooMany(c.rep.Unsynced) {
-		if err := ses.env.SyncAll(c.rep.Unsynced); err != nil {
+func (g *group) put(members []*member) error {
+	ses, done := g.ses, g.rep.Finished
+	first := members[0].rec
+	if !first.Process || tooMany(g.rep.Unsynced) {
+		if err := ses.env.SyncAll(g.rep.Unsynced); err != nil {
 			return err
 		}
-		for _, r := range c.rep.Unsynced {
+		for _, r := range g.rep.Unsynced {
 			done = append(done, r.ID)
 		}
 	}
-	err := ses.env.DB.Put(rec, done)
+	var records []*journal.Record
+	for _, m := range members {
+		records = append(records, m.rec)
+	}
+	err := ses.env.DB.Put(done, records...)
 	if err == nil {
 		return nil
 	}
 	err = recovery.PathErrno("write", statePath(journalFile), bareErrno(err))
-	if gone, lerr := c.notThere(ses, rec.ID); lerr == nil && gone {
+	if gone, lerr := ses.notThere(first.ID); lerr == nil && gone {
 		return err
 	}
 	// Written, perhaps, and perhaps not durable: only a recovery can tell.
-	c.tx.stage.handOver()
+	for _, m := range members {
+		m.stage.handOver()
+	}
 	return recovery.Incomplete(err)
 }
 
 // notThere opens the journal again after a failed put: a record that cannot be seen was never written, and will not
 // come back.
-func (c *commit) notThere(ses *session, id uuid.UUID) (bool, error) {
-	_ = ses.env.DB.Close()
-	db, err := journal.Open(opener(ses.env.State), journalFile)
+func (s *session) notThere(id uuid.UUID) (bool, error) {
+	_ = s.env.DB.Close()
+	db, err := journal.Open(opener(s.env.State), journalFile)
 	if err != nil {
 		return false, err
 	}
-	ses.env.DB = db
+	s.env.DB = db
 	all, err := db.Records()
 	if err != nil {
 		return false, err
@@ -78,29 +84,6 @@ func (c *commit) notThere(ses *session, id uuid.UUID) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-// resume does steps 5 to 7.
-func (c *commit) resume(ses *session, sc *scan, rec *journal.Record, run *recovery.Run) error {
-	c.ended = true
-	c.tx.progress.begin(PhaseCommit, len(rec.Steps), c.res.Bytes)
-	err := run.Resume()
-	c.res.Displaced = append(c.res.Displaced, run.Displaced()...)
-	if err != nil {
-		var back *recovery.RolledBack
-		c.res.RolledBack = errors.As(err, &back)
-		return sc.blame(err)
-	}
-	c.res.Committed = true
-	c.res.Cleanup = run.Finish()
-	if c.res.Cleanup == nil {
-		c.res.Cleanup = ses.dropHistory(c.rep.Kept, rec, c.tx)
-	}
-	if c.res.Cleanup == nil && !rec.Process && !rec.Hasty() {
-		c.res.Cleanup = ses.shrink(rec)
-	}
-	sc.consume(c.res)
-	return nil
 }
 
 // layBallast puts some space aside for the undo of a transaction on a disk that is full by then.

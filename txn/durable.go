@@ -2,6 +2,7 @@ package txn
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -14,35 +15,43 @@ import (
 // makeDurable is barrier 1: staged content, the content of renamed files, and every folder in which this transaction,
 // or the making of the store, has made a name. Were the name stage/<id> lost while the record stays, recovery would
 // take the transaction for finished.
-func (c *commit) makeDurable(ses *session, sc *scan, st *stage) error {
-	c.tx.progress.begin(PhaseSync, len(st.staged), st.bytes.Load())
-	if c.store.opts.Durability == Process {
+func (g *group) makeDurable() error {
+	ses := g.ses
+	var bytes int64
+	var files int
+	for _, m := range g.members {
+		bytes, files = bytes+m.stage.bytes.Load(), files+len(m.stage.staged)
+		m.c.tx.progress.begin(PhaseSync, len(m.stage.staged), m.stage.bytes.Load())
+	}
+	first := g.members[0]
+	if first.c.store.opts.Durability == Process {
 		if !ses.made {
 			return nil
 		}
 		return syncFolders(ses.env.State, ses.env.Root) // a journal that can be lost is none
 	}
-	whole, err := recovery.UseSyncFS(st.dir, st.bytes.Load(), len(st.staged))
+	whole, err := recovery.UseSyncFS(first.stage.dir, bytes, files)
 	if err != nil {
 		return stageError("statfs", err)
 	}
 	if whole {
-		if len(st.staged) <= kickLimit {
-			st.waitWrites()
+		for _, m := range g.members {
+			m.stage.waitWrites(files <= kickLimit)
 		}
-		if st.steps != nil {
-			_ = fsys.WaitWrite(st.steps)
+		return stageError("sync", ses.env.DB.Settle(g.oldest().dir.SyncFS))
+	}
+	for _, m := range g.members {
+		if err := errors.Join(m.stage.syncEach(ses.env.DB), m.scan.syncTwins()); err != nil {
+			return err
 		}
-		return stageError("sync", ses.env.DB.Settle(st.dir.SyncFS))
-	}
-	if err := st.syncEach(ses.env.DB); err != nil {
-		return err
-	}
-	if err := sc.syncTwins(); err != nil {
-		return err
 	}
 	// history/ may have got its newest folder without a sync.
-	return syncFolders(st.dir, st.stages, ses.env.History, ses.env.State, ses.env.Root)
+	return syncFolders(first.stage.stages, ses.env.History, ses.env.State, ses.env.Root)
+}
+
+// oldest is the stage folder that was opened first: a syncfs through it tells the errors of all writes since then.
+func (g *group) oldest() *stage {
+	return slices.MinFunc(g.members, func(a, b *member) int { return a.stage.opened.Compare(b.stage.opened) }).stage
 }
 
 // syncTwins makes the new names of renames durable that are links to the renamed file already: there is no step for them,
@@ -64,8 +73,14 @@ func (s *scan) syncTwins() error {
 }
 
 // waitWrites waits for what StartWrite has begun, so that the syncfs after it commits once. The errors of the writes
-// are told by the syncfs.
-func (s *stage) waitWrites() {
+// are told by the syncfs. Of many files none is waited for: see kickLimit.
+func (s *stage) waitWrites(few bool) {
+	if s.steps != nil {
+		_ = fsys.WaitWrite(s.steps)
+	}
+	if !few {
+		return
+	}
 	for _, st := range s.staged {
 		if st.info.Kind != fsys.File {
 			continue
@@ -93,6 +108,7 @@ func (s *stage) syncEach(db *journal.DB) error {
 	for _, sub := range s.subs {
 		g.Go(func() error { return stageError("sync", s.syncFolder(sub)) })
 	}
+	g.Go(func() error { return stageError("sync", syncFolder(s.dir)) })
 	return g.Wait()
 }
 

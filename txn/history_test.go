@@ -118,7 +118,7 @@ func commitTomorrow(t *testing.T, root, id string) {
 		must(t, db.SetState(r, journal.Abandoned))
 		must(t, db.Delete(r))
 		r.State, r.Created = journal.Decided, time.Now().Add(24*time.Hour).UnixNano()
-		must(t, db.Put(r, nil))
+		must(t, db.Put(nil, r))
 	}
 }
 

@@ -38,7 +38,7 @@ func reboot(t *testing.T, root string) {
 		must(t, db.Delete(all...))
 		for _, r := range all {
 			r.Boot = "another boot"
-			must(t, db.Put(r, nil))
+			must(t, db.Put(nil, r))
 		}
 	})
 }

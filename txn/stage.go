@@ -1,11 +1,13 @@
 package txn
 
 import (
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/errors"
 
@@ -22,6 +24,7 @@ type stage struct {
 	state  *fsys.Dir // ROOT/.txcommit
 	stages *fsys.Dir // its stage/
 	dir    *fsys.Dir // stage/<id>; opened before anything is staged, so that a syncfs through it tells all errors
+	opened time.Time
 	owner  *os.File
 
 	num atomic.Uint32
@@ -44,7 +47,7 @@ type staged struct {
 	info fsys.Info
 	// linked says that it is a second link to a source, not a copy.
 	linked bool
-	made   token
+	made   uint64 // the sum of its token
 }
 
 // token tells whether something that was staged without the lock is still what is needed under it.
@@ -58,10 +61,15 @@ type token struct {
 	mode   manifest.Mode
 }
 
+var tokenSeed = maphash.MakeSeed()
+
+// sum stands for the token, which is large where there are a million of them.
+func (t token) sum() uint64 { return maphash.Comparable(tokenSeed, t) }
+
 // newStage makes the stage folder of a transaction. The owner file gets its name when it is locked, so that a name
 // without a live lock is always a dead one.
 func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
-	s := &stage{id: id, state: state, subs: map[string]string{}, staged: map[string]*staged{}}
+	s := &stage{id: id, state: state, opened: time.Now(), subs: map[string]string{}, staged: map[string]*staged{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -220,7 +228,7 @@ func tokenOf(w *want) token {
 	if w.inside != nil {
 		t.inside = w.inside.path()
 	}
-	if w.content != nil {
+	if w.content != nil && w.content.sourced() {
 		t.source = w.content.info
 		if w.content.exact { // to link it changes these two
 			t.source.Nlink, t.source.Ctime = 0, 0
@@ -234,7 +242,7 @@ func (s *stage) find(w *want) *staged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.staged[w.path()]
-	if st == nil || st.made != tokenOf(w) {
+	if st == nil || st.made != tokenOf(w).sum() {
 		return nil
 	}
 	return st
@@ -251,6 +259,6 @@ func (s *stage) restart() {
 func (s *stage) keep(w *want, st *staged) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.made = tokenOf(w)
+	st.made = tokenOf(w).sum()
 	s.staged[w.path()] = st
 }

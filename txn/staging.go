@@ -4,7 +4,6 @@ import (
 	"context"
 	"io/fs"
 	"os"
-	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -57,9 +56,7 @@ func (s *scan) inherit(w *want) error {
 		return nil
 	}
 	h, err := s.res.inherited(w.folder)
-	if err == nil {
-		w.heritage = &h
-	}
+	w.heritage = h
 	return err
 }
 
@@ -127,7 +124,6 @@ const (
 )
 
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
-	defer awaitForks()
 	var bytes int64
 	for _, w := range files {
 		bytes += w.content.size()
@@ -135,20 +131,19 @@ func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
 	if len(files) > 0 {
 		sc.tx.progress.begin(PhaseStage, len(files), bytes)
 	}
-	return parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
+	err := parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
 		if err := s.file(sc, files[i], len(files) <= kickLimit || files[i].content.size() >= kickSize); err != nil {
 			return stageFailed(files[i], err)
 		}
 		return nil
 	})
-}
-
-// awaitForks returns when no child that this process has forked before still holds our files open for writing, as each
-// does until its exec: a program that was just committed would be "text file busy" (https://go.dev/issue/22315).
-// Package syscall holds the lock from the fork to the exec, on Linux; elsewhere this promises nothing.
-func awaitForks() {
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
+	if err != nil {
+		return err
+	}
+	for _, w := range files {
+		s.awaitForks(w)
+	}
+	return nil
 }
 
 func (s *stage) file(sc *scan, w *want, kick bool) error {

@@ -23,6 +23,7 @@ type Store struct {
 	root  *fsys.Dir
 	files *os.Root // the same folder, for the readers of View and Tx.FS
 
+	waiting   []*commit     // those in the queue that another one may commit too; under mu
 	queue     chan struct{} // commits of this process, one at a time: goroutines need not poll for the lock
 	exchanges sync.Map      // device → whether names can be exchanged there
 
@@ -48,7 +49,7 @@ func Open(ctx context.Context, root string, opts *Options) (*Store, error) {
 		return nil, recovery.PathErrno("open", root, err)
 	}
 	s.root = d
-	if s.files, err = os.OpenRoot(root); err != nil {
+	if s.files, err = fsys.OpenRoot(root); err != nil {
 		_ = d.Close()
 		return nil, err
 	}
@@ -140,9 +141,15 @@ func (s *Store) locked(ctx context.Context, w *waiter, f func(*session) error) e
 
 // enter waits for this process's other commits.
 func (s *Store) enter(ctx context.Context, w *waiter) error {
+	_, err := s.enterUnless(ctx, w, nil)
+	return err
+}
+
+// enterUnless is enter, but ends without an error and without having entered when the channel is closed.
+func (s *Store) enterUnless(ctx context.Context, w *waiter, told <-chan struct{}) (entered bool, err error) {
 	select {
 	case s.queue <- struct{}{}:
-		return nil
+		return true, nil
 	default:
 	}
 	defer w.waited(time.Now())
@@ -150,11 +157,13 @@ func (s *Store) enter(ctx context.Context, w *waiter) error {
 	defer t.Stop()
 	select {
 	case s.queue <- struct{}{}:
-		return nil
+		return true, nil
+	case <-told:
+		return false, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	case <-t.C:
-		return &busyError{"busy: other commits of this process are in front"}
+		return false, &busyError{"busy: other commits of this process are in front"}
 	}
 }
 

@@ -73,7 +73,7 @@ func (x *Explorer) disturb(s *State) *State {
 		kind = workload.Replace
 	}
 	n.Stranger = act(n.Image, kind, p)
-	n.Stranger.Breaks = kind != workload.Chmod && s.Case.Expects(seen, s.Acked, p)
+	n.Stranger.Breaks = kind != workload.Chmod && !halfOut(s.Image, p) && s.Case.Expects(seen, s.Acked, p)
 	n.Stranger.Stays = n.Stranger.Mode != 0 && s.Case.Leaves(s.Acked, p)
 	n.How = fmt.Sprintf("%s\nthen a foreign program: %s %s", s.How, kind, p)
 	return &n
@@ -112,6 +112,17 @@ func act(m *memfs.Image, kind workload.ActKind, p string) *Stranger {
 		old.Mode ^= 0o022
 	}
 	return w
+}
+
+// halfOut says that a rename of what is at p into a stage folder shows both names: the op has acted, and no foreign program
+// can break its condition any more.
+func halfOut(m *memfs.Image, p string) (half bool) {
+	stage := "root/" + stateFolder + "/stage/"
+	at := m.At(path.Join("root", p))
+	m.Walk(m.Root, func(q string, ino uint64, _ *memfs.Inode) {
+		half = half || at != 0 && ino == at && strings.HasPrefix(q, stage) && path.Ext(q) == ".old"
+	})
+	return half
 }
 
 // names counts the names of an inode.

@@ -48,8 +48,13 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 	}
 	l := limits
 	l.States, l.First = 300, true
-	if m.Mode == "late-acts" {
-		l.Strangers = 1 << 30 // none: the acts are in the workload
+	switch m.Mode {
+	case "late-acts", "folders":
+		l.Strangers = 1 << 30 // none: the acts are in the workload, or not wanted
+	case "kills":
+		l.States, l.Strangers, l.Kills, l.Nested = 1, 1<<30, 60, 6
+	case "no-exchange", "strangers":
+		l.Strangers, l.Every = 1, 4
 	}
 	x := model.NewExplorer(exe, sandbox.TempDir(t, "model-"), l)
 	defer func() {
@@ -78,6 +83,8 @@ func first(x *model.Explorer, seed uint64, mode string) (*model.Violation, error
 		o.NoExchange, on = true, model.Mode{NoExchange: true}
 	case "late-acts":
 		o = workload.Options{Steps: 6, Acts: true, Late: true}
+	case "folders":
+		o = workload.Options{Folders: true}
 	case "failing-sync":
 		on.FailSync, on.Staged = 3+int(seed%4), true // the first two are those of a new store's own files
 	}

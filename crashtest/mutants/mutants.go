@@ -5,7 +5,7 @@
 //
 //	what is broken, in words that go on until the first keyword
 //	layer model           a layer that must find it; one line each
-//	mode no-exchange      what it takes to be seen there, if anything: no-exchange or failing-sync
+//	mode no-exchange      what it takes to be seen there, if anything: a mode of the gate of that layer
 //	file txn/durable.go   the file of the product that the next edit is in
 //	<<<<
 //	text that the file must contain exactly once

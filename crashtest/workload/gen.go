@@ -17,6 +17,8 @@ type Options struct {
 	// Late makes transactions that change modes and names, and lets a foreign program act on what each of them has done: what
 	// is redone too late shows.
 	Late bool
+	// Folders makes transactions that mostly take folders away, with what is in them.
+	Folders bool
 	// Refusals lets the kernel refuse renames after the commit point; see Step.Refuse.
 	Refusals bool
 	// Process lets transactions have level process.
@@ -142,8 +144,11 @@ func (g *gen) makeStep() {
 		g.step.History = 1
 	}
 	parts := motifs
-	if g.o.Late {
+	switch {
+	case g.o.Late:
 		parts = lateMotifs
+	case g.o.Folders:
+		parts = folderMotifs
 	}
 	want := 1 + g.IntN(4)
 	for tries := 0; tries < 40 && want > 0; tries++ {

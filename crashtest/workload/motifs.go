@@ -22,6 +22,9 @@ var lateMotifs = []func(*gen) bool{
 	(*gen).chmodFile, (*gen).renameFree, (*gen).renameOver, (*gen).swap, (*gen).moveFolder, (*gen).backup,
 }
 
+// folderMotifs are those that take folders away, or make what they can take away.
+var folderMotifs = []func(*gen) bool{(*gen).removeFolder, (*gen).removeFolder, (*gen).tree, (*gen).moveFolderAndFill}
+
 // content makes an op's content: in the manifest or in a source file.
 func (g *gen) content(o *Op, text string) {
 	if len(text) < 2000 && g.chance(70) {

@@ -72,8 +72,14 @@ func (d *Dir) Chmod(name string, id ID, mode uint32) error {
 	return again(func() error { return unix.Fchmodat(d.fd(), name, mode, unix.AT_SYMLINK_NOFOLLOW) })
 }
 
+// SyncFile makes the content and the size of an open file durable: package os knows how each system does that.
+func SyncFile(f *os.File) error { return bare(f.Sync()) }
+
 // SyncFS is missing here: ErrUnsupported.
 func (d *Dir) SyncFS() error { return ErrUnsupported }
+
+// OpenForWriting is not known here.
+func OpenForWriting(*os.File) bool { return false }
 
 // StartWrite does nothing here.
 func StartWrite(*os.File) {}

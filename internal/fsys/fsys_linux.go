@@ -149,6 +149,10 @@ func (d *Dir) Chmod(name string, id ID, mode uint32) error {
 	return again(func() error { return unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), mode) })
 }
 
+// SyncFile makes the content and the size of an open file durable. It is never repeated, which package os does after a
+// signal.
+func SyncFile(f *os.File) error { return unix.Fsync(int(f.Fd())) }
+
 // SyncFS makes all of the file system of d durable. Errors are those since d was opened.
 func (d *Dir) SyncFS() error { return unix.Syncfs(d.fd()) }
 
@@ -158,6 +162,15 @@ func StartWrite(f *os.File) { _ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYN
 // WaitWrite waits until what StartWrite began has reached the device (not its platter: that is what a sync does).
 func WaitWrite(f *os.File) error {
 	return unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
+}
+
+// OpenForWriting says that somebody has f open for writing: there is no read lease to be had of it then.
+func OpenForWriting(f *os.File) bool {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		_, _ = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return err == unix.EAGAIN
 }
 
 // Allocate gives f real space up to size, so that a full disk cannot stop later writes there.

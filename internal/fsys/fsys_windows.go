@@ -23,6 +23,12 @@ type Heritage struct {
 	Project    uint32
 }
 
+// OpenFile opens a file at an operating system path for reading.
+func OpenFile(path string) (*os.File, error) { return os.Open(path) }
+
+// OpenRoot opens a folder for package os.
+func OpenRoot(path string) (*os.Root, error) { return os.OpenRoot(path) }
+
 // OpenDir is missing here: ErrUnsupported.
 func OpenDir(string) (*Dir, error) { return nil, ErrUnsupported }
 
@@ -145,6 +151,9 @@ func ChownFile(_ *os.File, _, _ uint32) error { return ErrUnsupported }
 
 // Inherit is missing here: ErrUnsupported.
 func Inherit(*os.File, Heritage, uint32, bool) error { return ErrUnsupported }
+
+// OpenForWriting is not known here.
+func OpenForWriting(*os.File) bool { return false }
 
 // StartWrite does nothing here.
 func StartWrite(*os.File) {}
