@@ -23,6 +23,7 @@ func (tx *Tx) Commit(ctx context.Context) (*Result, error) {
 	}
 	start := time.Now()
 	tx.done = true
+	tx.byPath = nil             // no op comes any more
 	_ = tx.store.trashEmptied() // so that the space that it frees can be had
 	tx.store.forget(tx)
 	defer func() { _ = tx.store.drop() }()
@@ -169,7 +170,7 @@ func (c *commit) look(ctx context.Context, ses *session) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &member{c: c, ctx: ctx, scan: sc}
+	m := &member{c: c, ctx: ctx, scan: sc, err: recovery.Incomplete(errUnended)}
 	err = sc.checkAll()
 	if err == nil {
 		m.steps, err = sc.steps()

@@ -112,21 +112,34 @@ func (g *group) join() {
 		return
 	}
 	for _, c := range first.c.store.take(maxGroup - 1) {
-		m, err := c.look(c.ctx, g.ses)
-		if m != nil && err == nil {
-			if !claims.add(m) {
-				m.close()
-				c.verdict.tell(false, nil)
-				continue
-			}
-			if err = m.prepare(g.ses); err == nil {
-				g.members = append(g.members, m)
-				continue
-			}
-			m.close()
-		}
-		c.verdict.tell(true, err)
+		g.takeIn(c, claims)
 	}
+}
+
+func (g *group) takeIn(c *commit, claims claims) {
+	ended, err := true, recovery.Incomplete(errUnended)
+	waits := false
+	defer func() { // also after a panic: nobody must wait for ever
+		if !waits {
+			c.verdict.tell(ended, err)
+		}
+	}()
+	m, lerr := c.look(c.ctx, g.ses)
+	if m == nil || lerr != nil {
+		err = lerr
+		return
+	}
+	if !claims.add(m) {
+		m.close()
+		ended = false
+		return
+	}
+	if err = m.prepare(g.ses); err != nil {
+		m.close()
+		return
+	}
+	g.members = append(g.members, m)
+	waits = true
 }
 
 // claims are what the members of a group look at or change.
@@ -161,10 +174,18 @@ func (g *group) commit() {
 		g.fail(err)
 		return
 	}
-	for _, m := range g.members { // the last moment to turn back
-		m.err = m.ctx.Err()
+	if err := g.stillThere(); err != nil {
+		g.fail(err)
+		return
 	}
-	going := slices.DeleteFunc(slices.Clone(g.members), func(m *member) bool { return m.err != nil })
+	var going []*member
+	for _, m := range g.members { // the last moment to turn back
+		if err := m.ctx.Err(); err != nil {
+			m.err = err
+		} else {
+			going = append(going, m)
+		}
+	}
 	if len(going) == 0 {
 		return
 	}
@@ -199,6 +220,25 @@ func (g *group) commit() {
 			m.scan.consume(m.c.res)
 		}
 	}
+}
+
+// stillThere makes sure that nobody has deleted the state folder, or what is staged in it: from the commit point on, a
+// staged file that is gone would look like one that is in the tree.
+func (g *group) stillThere() error {
+	env := &g.ses.env
+	if err := stillThere(env.Root, env.State); err != nil {
+		return err
+	}
+	for _, m := range g.members {
+		i, err := env.Stage.Stat(m.stage.id)
+		if err == nil && (i.ID.Ino != m.rec.Stage.Ino || i.ID.Born != m.rec.Stage.Born) {
+			err = errStateGone
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fail ends all before the commit point.

@@ -25,6 +25,9 @@ type member struct {
 	err error // how it has ended
 }
 
+// errUnended is how a member has ended whose group was given up by a panic.
+var errUnended = errors.New("the commit that had taken this one in did not come to its end; the next one recovers")
+
 // prepare does all that is left to be done before barrier 1.
 func (m *member) prepare(ses *session) (err error) {
 	if ses.readOnly {
@@ -71,6 +74,7 @@ func (m *member) resumed(ses *session, err error) {
 		m.err = m.scan.blame(err)
 		return
 	}
+	m.err = nil
 	c.res.Committed = true
 	c.res.Cleanup = m.run.Finish()
 	if c.res.Cleanup == nil {
