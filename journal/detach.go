@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+
 	"github.com/cockroachdb/errors"
 	"github.com/zeebo/xxh3"
 )
@@ -26,10 +28,12 @@ func (r *Record) Detach() ([]byte, error) {
 	if r.Process {
 		return nil, nil
 	}
-	b, err := canonical.Marshal(&lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: r.Made})
-	if err != nil {
+	var buf bytes.Buffer                        // and not Marshal, which keeps a second one as large for the next time
+	buf.Grow(64 * (len(r.Steps) + len(r.Made))) // about
+	if err := canonical.MarshalToBuffer(&lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: r.Made}, &buf); err != nil {
 		return nil, errors.Wrap(err, "encode record")
 	}
+	b := buf.Bytes()
 	if len(b) <= inlineLimit {
 		return nil, nil
 	}

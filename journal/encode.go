@@ -126,8 +126,8 @@ func decode(id uuid.UUID, h header, payload []byte) (*Record, error) {
 }
 
 // canonical writes strings as byte strings: a name in a tree is any bytes, and a CBOR text must be UTF-8.
-var canonical = func() cbor.EncMode {
-	m, err := cbor.EncOptions{String: cbor.StringToByteString}.EncMode()
+var canonical = func() cbor.UserBufferEncMode {
+	m, err := cbor.EncOptions{String: cbor.StringToByteString}.UserBufferEncMode()
 	if err != nil {
 		panic(err) // the options above are constants
 	}

@@ -35,7 +35,15 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 		}
 		return e.abandonStage(r, out)
 	}
-	return Outcome{}, errors.Wrapf(fs.ErrNotExist, "transaction %s", id)
+	p, err := e.Look()
+	if err != nil || !slices.Contains(p.orphans, id) {
+		return Outcome{}, errors.CombineErrors(err, errors.Wrapf(fs.ErrNotExist, "transaction %s", id))
+	}
+	kept, err := e.KeepStage(id)
+	if err != nil {
+		return Outcome{}, Incomplete(err)
+	}
+	return Outcome{ID: id, Outcome: "abandoned", Displaced: []string{kept}}, nil
 }
 
 // abandonStage ends an abandoned transaction.

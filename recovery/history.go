@@ -1,7 +1,9 @@
 package recovery
 
 import (
+	"errors"
 	"slices"
+	"syscall"
 
 	"github.com/google/uuid"
 

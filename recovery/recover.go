@@ -37,16 +37,17 @@ type Pending struct {
 	stray    []string          // ids of stage folders that belong in history/
 	undone   []string          // ids of folders in history/ whose transactions have been undone
 	lost     []string          // names in history/ that no record speaks of
+	orphans  []string          // stage folders that hold what was replaced, and of which no record speaks
 	boot     BootMount
 }
 
 // None says that there is nothing to do.
 func (p *Pending) None() bool {
-	return len(p.records) == 0 && len(p.dead) == 0 && len(p.stray) == 0 && len(p.undone) == 0 && len(p.lost) == 0
+	return !p.Unfinished() && len(p.dead) == 0 && len(p.stray) == 0 && len(p.undone) == 0 && len(p.lost) == 0
 }
 
-// Unfinished says that a record has to be resumed, for which the view lock is needed.
-func (p *Pending) Unfinished() bool { return len(p.records) > 0 }
+// Unfinished says that a transaction has to be ended, for which the view lock is needed.
+func (p *Pending) Unfinished() bool { return len(p.records) > 0 || len(p.orphans) > 0 }
 
 // Leftovers counts what the stage folder holds of dead processes.
 func (p *Pending) Leftovers() int { return len(p.dead) }
@@ -62,6 +63,9 @@ func (p *Pending) Outcomes() []Outcome {
 			what = "to verify"
 		}
 		out = append(out, Outcome{ID: r.ID.String(), Outcome: what, Message: r.Message})
+	}
+	for _, id := range p.orphans {
+		out = append(out, Outcome{ID: id, Outcome: "to be given up"})
 	}
 	return out
 }
@@ -106,6 +110,9 @@ func (e *Env) Look() (*Pending, error) {
 	p.lost = slices.Sorted(maps.Keys(history))
 	p.kept = p.dropUndone(p.kept)
 	p.dead, err = e.deadStages(known)
+	if err == nil {
+		err = e.findOrphans(p)
+	}
 	return p, err
 }
 
@@ -118,6 +125,9 @@ func (p *Pending) rebooted(r *journal.Record) bool {
 // the first one that cannot be ended; what was ended before is in the report.
 func (e *Env) Recover(p *Pending) (Report, error) {
 	rep := Report{Finished: p.finished, Unsynced: p.unsynced, Kept: p.kept}
+	if len(p.orphans) > 0 {
+		return rep, Incomplete(errors.New("the journal does not know transaction " + p.orphans[0] + ", which was changing files: an older journal was put back"))
+	}
 	e.dropBallast()
 	if p.None() {
 		return rep, PathError("write", viewName, e.MarkClean())

@@ -41,6 +41,9 @@ const (
 	whyFilled   = "directory is not empty any more"
 )
 
+// errTaken is about a step that this process has prepared and not done, and that looks done.
+var errTaken = errors.New("its staged file was deleted by another program")
+
 // redo does one step unless it is done.
 func (r *Run) redo(s *journal.Step) error {
 	switch s.Kind {
@@ -56,6 +59,9 @@ func (r *Run) redo(s *journal.Step) error {
 	return errors.AssertionFailedf("step of kind %d", s.Kind)
 }
 
+// maxTries bounds how often a rename is tried against somebody, or a file system, that always says otherwise.
+const maxTries = 1000
+
 // redoInstall brings N.new to T. It looks, acts and looks again; when somebody is quicker it starts over.
 func (r *Run) redoInstall(s *journal.Step) error {
 	path := r.rec.Path(s)
@@ -66,12 +72,15 @@ func (r *Run) redoInstall(s *journal.Step) error {
 	if done, err := r.installUnseen(s, sub); done {
 		return asRefused("replace", path, err)
 	}
-	for {
+	for tries := 1; ; tries++ {
 		n, err := statIn(sub, NewName(s.Num))
 		if err != nil {
 			return r.unclear("stat", path, err)
 		}
 		if inode(n) != s.New {
+			if r.fresh {
+				return refuse("replace", path, errTaken)
+			}
 			return r.checkInstalled(s, n, false)
 		}
 		tree, t, err := r.target(s, s.Parent, s.Name)
@@ -79,10 +88,13 @@ func (r *Run) redoInstall(s *journal.Step) error {
 			return err
 		}
 		err = r.install(s, sub, tree, n, t)
-		if err == syscall.EEXIST || err == syscall.ENOENT {
-			continue // T came or went between the look and the rename
-		}
-		if err != nil {
+		came := err == syscall.EEXIST || err == syscall.ENOENT // T came or went between the look and the rename
+		switch {
+		case came && tries < maxTries:
+			continue
+		case came:
+			return refuse("replace", path, err)
+		case err != nil:
 			return err
 		}
 		if n, err = sub.Stat(NewName(s.Num)); err != nil {

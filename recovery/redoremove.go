@@ -21,6 +21,9 @@ func (r *Run) redoRemove(s *journal.Step) error {
 		return r.unclear("stat", path, err)
 	}
 	if inode(o) != s.New {
+		if r.fresh {
+			return refuse("remove", path, errTaken)
+		}
 		return r.checkRemoved(s, sub, o)
 	}
 	tree, t, err := r.target(s, s.Parent, s.Name)

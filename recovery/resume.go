@@ -60,6 +60,9 @@ func (r *Run) steps() error {
 		return r.undoAll(errors.New("it was being undone when the process died"))
 	}
 	err := r.redoAll()
+	if r.fresh && r.stageGone() {
+		return Incomplete(errors.CombineErrors(errStageGone, err))
+	}
 	var no *refused
 	switch {
 	case errors.As(err, &no):
@@ -68,6 +71,16 @@ func (r *Run) steps() error {
 		return Incomplete(err)
 	}
 	return nil
+}
+
+// errStageGone is about a commit that can neither be completed nor taken back.
+var errStageGone = errors.New("the stage folder was deleted by another program while files were being changed")
+
+// stageGone says that the stage folder is not at its name any more. What is in it cannot be told from what is done then,
+// and what was replaced is lost.
+func (r *Run) stageGone() bool {
+	i, err := r.env.Stage.Stat(r.rec.ID.String())
+	return err == nil && inode(i) != r.rec.Stage
 }
 
 func (r *Run) redoAll() error {
@@ -82,6 +95,9 @@ func (r *Run) redoAll() error {
 // abort makes durable that the transaction is to be undone, and undoes it.
 func (r *Run) abort(cause error) error {
 	_ = r.env.State.Unlink(BallastFile) // the disk may be full: this is what the ballast is for
+	if errors.Is(cause, syscall.ENOSPC) {
+		_ = r.env.State.SyncFS() // btrfs gives it back only then
+	}
 	if err := r.env.DB.SetState(r.rec, journal.Aborting); err != nil {
 		return &incomplete{cause, err}
 	}

@@ -30,6 +30,7 @@ type Run struct {
 	subs    map[uint32]*fsys.Dir // a nil entry: gone
 
 	displaced []string
+	settled   bool // the journal has what Finish has to note there
 }
 
 // Prepare opens the folders of a record that is about to be put, and checks that they are the recorded ones. Resume

@@ -31,7 +31,12 @@ func (e *Env) stamp(state string) error {
 // Clean says whether the tree shows no half of a transaction, as far as the stamp tells. A stamp that is unknown,
 // unreadable, or of another boot or mount counts as dirty. state is the state folder, view its view lock.
 func Clean(state *fsys.Dir, view io.ReaderAt) bool {
-	want, err := stampLine(state, clean)
+	return stamped(state, view, clean)
+}
+
+// stamped says whether the stamp is the given one, of this boot and mount.
+func stamped(state *fsys.Dir, view io.ReaderAt, s string) bool {
+	want, err := stampLine(state, s)
 	if err != nil || fsys.BootID() == "" {
 		return false
 	}

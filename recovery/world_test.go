@@ -27,7 +27,12 @@ const txid = "019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, root: memoryDir(t)}
+	return newWorldIn(t, memoryDir(t))
+}
+
+func newWorldIn(t *testing.T, root string) *world {
+	t.Helper()
+	w := &world{T: t, root: root}
 	for _, p := range []string{"", "/stage", "/trash", "/displaced", "/history", "/stage/" + txid, "/stage/" + txid + "/0"} {
 		w.must(os.Mkdir(w.path(".txcommit"+p), 0o700))
 	}

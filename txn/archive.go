@@ -104,7 +104,7 @@ func (a *archive) entry(h *tar.Header) error {
 			return nil
 		}
 		a.dirs[to] = true
-		return a.tx.add(op{Op: manifest.Op{Kind: manifest.Mkdir, Path: to, Mode: mode}}, nil)
+		return a.tx.add(given{Op: manifest.Op{Kind: manifest.Mkdir, Path: to, Mode: mode}}, nil)
 	case tar.TypeReg, tar.TypeGNUSparse:
 		return a.file(name, to, mode, a.in)
 	case tar.TypeLink:
@@ -113,7 +113,7 @@ func (a *archive) entry(h *tar.Header) error {
 		if leaves(to, h.Linkname) {
 			return &Error{Op: a.tx.len(), Path: h.Name, Err: invalidf("is a link to %q, which leads out of the root", h.Linkname)}
 		}
-		return a.tx.add(op{Op: manifest.Op{Kind: manifest.Symlink, Path: to, Target: h.Linkname}}, nil)
+		return a.tx.add(given{Op: manifest.Op{Kind: manifest.Symlink, Path: to, Target: h.Linkname}}, nil)
 	}
 	return &Error{Op: a.tx.len(), Path: h.Name, Err: invalidf("is a device or FIFO in the archive, and not made")}
 }
@@ -140,7 +140,7 @@ func leaves(at, target string) bool {
 // file adds a write with the content that r has.
 func (a *archive) file(name, to string, mode manifest.Mode, r io.Reader) error {
 	s := &stream{tx: a.tx, said: to}
-	if err := a.tx.add(op{Op: manifest.Op{Kind: manifest.Write, Path: to, Mode: mode}, content: s}, nil); err != nil {
+	if err := a.tx.add(given{Op: manifest.Op{Kind: manifest.Write, Path: to, Mode: mode}, content: s}, nil); err != nil {
 		return err
 	}
 	a.files[name] = s

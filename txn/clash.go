@@ -3,6 +3,7 @@ package txn
 import (
 	"io/fs"
 	"path"
+	"slices"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -16,8 +17,8 @@ import (
 func (s *scan) clashAbove(i int) error {
 	for _, p := range s.tx.ops[i].ends() {
 		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
-			j, ok := s.tx.byPath[dir]
-			if !ok {
+			j := s.tx.lastOn(dir)
+			if j < 0 {
 				continue
 			}
 			below, above := &want{op: i, said: p}, &want{op: j, said: dir}
@@ -33,6 +34,16 @@ func (s *scan) clashAbove(i int) error {
 	return nil
 }
 
+// lastOn finds the last op that ends on a path, -1 if none does.
+func (tx *Tx) lastOn(p string) int {
+	for i := len(tx.ops) - 1; i >= 0; i-- {
+		if slices.Contains(tx.ops[i].ends(), p) {
+			return i
+		}
+	}
+	return -1
+}
+
 // put adds a want and the missing parents of its path. Two wants of one path are a clash, but for the few that go
 // together.
 func (s *scan) put(w *want) error {
@@ -41,8 +52,11 @@ func (s *scan) put(w *want) error {
 			return err
 		}
 	}
-	p := w.path()
-	w.full, s.order = p, nil
+	if w.special == nil {
+		w.special = &nothingSpecial
+	}
+	w.full, s.order = w.folder.joined(w.name, w.said), nil
+	p := w.full
 	old := s.byPath[p]
 	switch {
 	case old == nil:
@@ -77,7 +91,7 @@ func (s *scan) putParents(w *want) error {
 	}
 	return s.put(&want{
 		place: place{folder: f.parent, name: f.name}, kind: wantFolder,
-		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, child: w,
+		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, special: &special{child: w},
 	})
 }
 
@@ -149,12 +163,4 @@ func (s *scan) checkFree(w *want) error {
 		return pathError("rename", w.said, errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
 	}
 	return nil
-}
-
-// said is the path that the user has written.
-func (o *op) said() string {
-	if o.Kind == manifest.Rename {
-		return o.From
-	}
-	return o.Path
 }

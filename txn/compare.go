@@ -30,7 +30,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 	var jobs []job
 	var bytes int64
 	for p, w := range s.byPath {
-		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.exact {
+		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.sourced() && w.content.exact {
 			continue
 		}
 		if c, ok := s.tx.compared[p]; ok && c.info == w.info {

@@ -17,18 +17,22 @@ import (
 // content is where the bytes of a new file come from: memory, a source file, or a file that is staged already.
 type content struct {
 	data []byte
-	// A source file is a path of the operating system, or a path below an open folder; info is how it was seen.
+	// streamed is a file that Tx.Create has filled.
+	streamed *stream
+	*source  // nil where there is none
+}
+
+// source is a file that is not ours: a path of the operating system, or a path below an open folder.
+type source struct {
 	file string
 	dir  *fsys.Dir
 	rel  string
-	said string // the user's name of the source
-	info fsys.Info
+	said string    // the user's name of the source
+	info fsys.Info // how it was seen
 	// link says that the source may be linked instead of copied.
 	link bool
 	// exact says that it must be: the very file is to be put back, as it is.
 	exact bool
-	// streamed is a file that Tx.Create has filled.
-	streamed *stream
 }
 
 // source returns the operating system path of the op's source.
@@ -56,7 +60,7 @@ func (c *content) size() int64 {
 }
 
 // sourced says that the content is in a file that is not ours.
-func (c *content) sourced() bool { return c.file != "" || c.dir != nil }
+func (c *content) sourced() bool { return c.source != nil }
 
 // open returns a reader of the content. For a source file it is an *os.File.
 func (c *content) open() (io.ReadCloser, error) {
@@ -77,7 +81,7 @@ func (c *content) openSource() (*os.File, error) {
 			err = &fs.PathError{Op: "open", Path: c.said, Err: err}
 		}
 	} else {
-		f, err = os.OpenFile(c.file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		f, err = fsys.OpenFile(c.file)
 	}
 	if err != nil {
 		return nil, err

@@ -76,7 +76,7 @@ func (tx *Tx) committedBefore(ctx context.Context) (id string, done bool, err er
 	lock, err := state.Open(lockFile)
 	if err == nil {
 		defer func() { _ = lock.Close() }()
-		err = newWaiter(tx.store.opts.lockTimeout()).lock(ctx, lock, false, storeBusy(state))
+		err = newWaiter(tx.store.opts.lockTimeout()).lock(ctx, lock, false, storeBusy(state), lastTaken(state))
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without it nobody holds it
 		return "", false, recovery.PathErrno("lock", statePath(lockFile), err)

@@ -180,11 +180,11 @@ func TestGroupDriver(*testing.T) {
 			case errors.Is(err, ErrIncomplete):
 				what = "open"
 			}
-			fmt.Printf("%d is %s: %v\n", i, what, err) //nolint:forbidigo // it is what the process is for
+			fmt.Printf("%d is %s: %v\n", i, what, err)
 		})
 		_ = st.Close()
 	}
-	fmt.Println("end:", err) //nolint:forbidigo // as above
+	fmt.Println("end:", err)
 }
 
 // TestGroupCrash kills a process in which one writer commits for all at each of its calls, and lets each of its calls

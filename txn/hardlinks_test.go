@@ -57,3 +57,42 @@ func TestHardLinks(t *testing.T) {
 		})
 	}
 }
+
+// TestHardLinkedTargets replaces files that have other names: those keep the old content, and the plan and the result say
+// so. A file all of whose names are replaced or removed is not worth a word.
+func TestHardLinkedTargets(t *testing.T) {
+	for _, tt := range []struct {
+		ops  []manifest.Op
+		want []string
+	}{
+		{ops(w("a", "new")), []string{"a"}},
+		{ops(w("a", "new"), w("b", "new too")), nil},
+		{ops(w("a", "new"), rm("b")), nil},
+		{ops(rm("a")), nil},
+		{ops(chmod("a", 0o600)), nil},
+		{ops(w("a", "old")), nil},
+		{ops(mv("c", "d"), w("a", "new")), []string{"a"}},
+		{ops(with(mv("c", "a"), func(o *manifest.Op) { o.Replace = true })), []string{"a"}},
+		{ops(manifest.Op{Kind: manifest.Symlink, Path: "a", Target: "c"}), []string{"a"}},
+	} {
+		root := memoryDir(t)
+		plant(t, root, "a=old", "c=other")
+		must(t, os.Link(filepath.Join(root, "a"), filepath.Join(root, "b")))
+		st := open(t, root, nil)
+		plan, err := planOf(st, tt.ops)
+		must(t, err)
+		for _, c := range plan.Changes {
+			if c.Path == "a" && c.Before.Links != 2 {
+				t.Errorf("%s: the plan says %d names, want 2", describeOps(tt.ops), c.Before.Links)
+			}
+		}
+		res, err := commitOps(st, tt.ops)
+		must(t, err)
+		if !slices.Equal(res.HardLinked, tt.want) {
+			t.Errorf("%s: got %q, want %q", describeOps(tt.ops), res.HardLinked, tt.want)
+		}
+		if len(tt.want) > 0 && contents(t, root)["b"] != "old" {
+			t.Errorf("%s: the other name has %q", describeOps(tt.ops), contents(t, root)["b"])
+		}
+	}
+}

@@ -253,6 +253,9 @@ func (p *preparer) keep(res *Result) {
 		if w.inside == nil || st == nil {
 			continue
 		}
+		if r.Made == nil {
+			r.Made = make([]journal.Made, 0, len(p.stage.staged))
+		}
 		top := w.inside.path()
 		m := journal.Made{
 			Step: step[top], Path: strings.TrimPrefix(w.path(), top+"/"),

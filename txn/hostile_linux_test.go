@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -32,71 +31,6 @@ func needRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		missing(t, "root")
 	}
-}
-
-// TestParentSwapped replaces a folder by a link to a folder outside, and back, as fast as it can, while transactions
-// write, remove, rename and chmod below it. Whatever comes of each, nothing outside is ever touched, and what was
-// committed is whole: all ops of a transaction or none.
-func TestParentSwapped(t *testing.T) {
-	dir := memoryDir(t)
-	plant(t, dir, "outside/a=safe", "outside/b=safe", "outside/sub/c=safe", "root/d/b=1", "root/d/sub/c=1")
-	root := filepath.Join(dir, "root")
-	must(t, os.Symlink("../outside", filepath.Join(root, "link")))
-	outside := wholeTree(t, filepath.Join(dir, "outside"))
-	stop := make(chan struct{})
-	var swaps sync.WaitGroup
-	swaps.Add(1)
-	go func() {
-		defer swaps.Done()
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				_ = unix.Renameat2(unix.AT_FDCWD, root+"/d", unix.AT_FDCWD, root+"/link", unix.RENAME_EXCHANGE)
-			}
-		}
-	}()
-	tries := 3000
-	if testing.Short() {
-		tries = 300
-	}
-	committed, refused := swapTries(t, root, tries)
-	close(stop)
-	swaps.Wait()
-	t.Logf("%d committed, %d refused", committed, refused)
-	compareTrees(t, outside, wholeTree(t, filepath.Join(dir, "outside")))
-	st := open(t, root, nil) // what is pending now could be ended: nobody is in the way any more
-	if _, err := commitOps(st, ops(w("last", "x"))); err != nil {
-		t.Errorf("commit after the storm: %v", err)
-	}
-}
-
-func swapTries(t *testing.T, root string, tries int) (committed, refused int) {
-	st := open(t, root, nil)
-	for i := range tries {
-		content := fmt.Sprint(i)
-		_, err := commitOps(st, ops(w("d/a", content), w("d/new/x", content), rmAllOK("d/sub/c"), w("d/sub/e", content),
-			rmAllOK("d/old"), chmod("d/b", 0o600+uint32(i%2)*0o44)))
-		switch {
-		case err == nil:
-			committed++
-		case errors.Is(err, txn.ErrIncomplete): // its folder is away: the store waits for it to come back
-			_ = st.Close()
-			var oerr error
-			for range 1000 {
-				if st, oerr = txn.Open(t.Context(), root, nil); oerr == nil {
-					break
-				}
-			}
-			must(t, oerr)
-			refused++
-		default:
-			refused++
-		}
-	}
-	must(t, st.Close())
-	return committed, refused
 }
 
 // The inode flags of linux/fs.h, see ioctl_iflags(2).

@@ -54,7 +54,7 @@ func (tx *Tx) UpdateJSON(path string, edit func(*jsondoc.Doc) error, o JSONOptio
 	if err := edit(doc); err != nil {
 		return &Error{Op: tx.len(), Path: path, Err: err}
 	}
-	return tx.add(op{Op: manifest.Op{
+	return tx.add(given{Op: manifest.Op{
 		Kind: manifest.Write, Path: clean, Content: doc.Bytes(), Format: "json", Schema: o.Schema,
 	}}, []Cond{cond})
 }

@@ -11,6 +11,9 @@ import (
 // linkSource stages the file that a tree op moves as a second link to it, where that is as good as a copy.
 func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 	c := w.content
+	if !c.sourced() {
+		return false, nil
+	}
 	if c.exact {
 		err := c.dir.Link(c.rel, s.dir, st.at)
 		if err != nil {

@@ -117,7 +117,7 @@ func (l *listing) entry(d *fsys.Dir, name, rel string) (*node, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: l.path(rel), Err: err}
 	}
-	if n.info.Kind == fsys.Special {
+	if n.info.Kind == fsys.Special && !l.exact {
 		return nil, errors.Newf("source %s is a special file (FIFO, socket or device); exclude it", l.path(rel))
 	}
 	return n, nil
@@ -150,7 +150,7 @@ func relativeTo(p, top string) string {
 	return strings.TrimPrefix(p, top+"/")
 }
 
-func (o *op) checkGlobs() error {
+func (o *given) checkGlobs() error {
 	for _, g := range o.Exclude {
 		if g == "" || !doublestar.ValidatePattern(g) {
 			return invalidf("exclude %q is not a valid glob", g)

@@ -25,10 +25,19 @@ func newWaiter(timeout time.Duration) *waiter { return &waiter{timeout} }
 // waited takes the time since start off what is left.
 func (w *waiter) waited(start time.Time) { w.left -= time.Since(start) }
 
-// lock takes an flock on an open file. The kernel has no flock with a time limit, so it tries, with growing pauses.
-func (w *waiter) lock(ctx context.Context, f *os.File, exclusive bool, busy func() error) error {
+// The pauses between two tries grow up to briefly while the lock goes from hand to hand, so that nobody is left behind,
+// and up to long while one and the same process holds it: then they are no longer than a quarter of its time.
+const (
+	briefly = 25 * time.Millisecond
+	long    = 750 * time.Millisecond
+)
+
+// lock takes an flock on an open file. The kernel has no flock with a time limit, so it tries, with growing pauses. taken
+// changes when another process takes the lock.
+func (w *waiter) lock(ctx context.Context, f *os.File, exclusive bool, busy func() error, taken func() int64) error {
 	start, pause := time.Now(), time.Millisecond
 	defer w.waited(start)
+	last, since := taken(), start
 	for {
 		ok, err := fsys.TryLock(f, exclusive)
 		if err != nil || ok {
@@ -45,7 +54,10 @@ func (w *waiter) lock(ctx context.Context, f *os.File, exclusive bool, busy func
 			return ctx.Err()
 		case <-t.C:
 		}
-		pause = min(2*pause, 25*time.Millisecond)
+		if now := taken(); now != last {
+			last, since = now, time.Now()
+		}
+		pause = min(2*pause, max(briefly, min(time.Since(since)/4, long)))
 	}
 }
 
@@ -64,6 +76,20 @@ func storeBusy(state *fsys.Dir) func() error {
 		return &busyError{fmt.Sprintf("busy: held by pid %d on %s since %s", h.PID, h.Host, h.Since.Format(time.RFC3339))}
 	}
 }
+
+// lastTaken tells when somebody has last written the note about who holds the store.
+func lastTaken(state *fsys.Dir) func() int64 {
+	return func() int64 {
+		i, err := state.Stat(holderFile)
+		if err != nil {
+			return 0
+		}
+		return i.Mtime
+	}
+}
+
+// anybody is for a lock of which nobody notes that he has taken it.
+func anybody() int64 { return time.Now().UnixNano() }
 
 func viewBusy() error { return &busyError{"busy: readers hold the view"} }
 
@@ -108,7 +134,7 @@ func lockNow(ctx context.Context, state *fsys.Dir, w *waiter) (f *os.File, links
 		if err != nil {
 			return nil, 0, readOnly, err
 		}
-		if err := w.lock(ctx, f, true, storeBusy(state)); err != nil {
+		if err := w.lock(ctx, f, true, storeBusy(state), lastTaken(state)); err != nil {
 			_ = f.Close()
 			return nil, 0, readOnly, recovery.PathErrno("lock", statePath(lockFile), err)
 		}
@@ -204,8 +230,8 @@ func (g *gate) take(ctx context.Context, state *fsys.Dir, w *waiter, exclusive b
 		return err
 	}
 	defer t.Close()
-	if err := w.lock(ctx, t, exclusive, busy); err != nil {
+	if err := w.lock(ctx, t, exclusive, busy, lastTaken(state)); err != nil {
 		return recovery.PathErrno("lock", statePath(turnstileFile), err)
 	}
-	return recovery.PathErrno("lock", statePath(viewFile), w.lock(ctx, g.view, exclusive, busy))
+	return recovery.PathErrno("lock", statePath(viewFile), w.lock(ctx, g.view, exclusive, busy, lastTaken(state)))
 }

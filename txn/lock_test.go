@@ -31,7 +31,7 @@ func TestWaiterWaitsOnce(t *testing.T) {
 	}
 	w := newWaiter(20 * time.Millisecond)
 	for _, name := range []string{"first", "second"} {
-		if err := w.lock(t.Context(), held(name), true, viewBusy); !errors.Is(err, ErrBusy) {
+		if err := w.lock(t.Context(), held(name), true, viewBusy, anybody); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s lock: got %v, want ErrBusy", name, err)
 		}
 		if w.left > 0 {

@@ -59,7 +59,11 @@ func (s *scan) before(w *want, sym byte) Entry {
 }
 
 func entryOf(i fsys.Info) Entry {
-	return Entry{Mode: i.FileMode(), Exists: i.Exists(), Size: i.Size}
+	e := Entry{Mode: i.FileMode(), Exists: i.Exists(), Size: i.Size}
+	if i.Kind == fsys.File {
+		e.Links = int(i.Nlink)
+	}
+	return e
 }
 
 // after describes what will be at the path of a want.

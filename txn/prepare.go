@@ -193,7 +193,10 @@ func (p *preparer) linkOld(st *step, s *staged) error {
 	if err != nil {
 		return err
 	}
-	return d.Link(st.name, p.stage.dir, s.sub+"/"+recovery.OldName(s.num))
+	if err := d.Link(st.name, p.stage.dir, s.sub+"/"+recovery.OldName(s.num)); err != nil {
+		return errors.Wrap(err, "names cannot be exchanged here, so that to replace a file takes a second link to it")
+	}
+	return nil
 }
 
 // linkRenamed stages a renamed file: a second link to it.

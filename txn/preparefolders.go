@@ -107,7 +107,7 @@ func (p *preparer) finishFolders() error {
 
 // likeFolder gives a folder that is made anew the owner and the attributes of the one that it stands for. What is in it is
 // there by then, and inherits nothing.
-func (s *stage) likeFolder(old *content, st *staged) error {
+func (s *stage) likeFolder(old *source, st *staged) error {
 	attrs, err := old.dir.Xattrs(old.rel)
 	if err != nil {
 		return err
@@ -131,7 +131,7 @@ func (s *stage) likeFolder(old *content, st *staged) error {
 }
 
 // likeLink gives a link that is made anew the owner and the time of the one that it stands for.
-func (s *stage) likeLink(old *content, at string) error {
+func (s *stage) likeLink(old *source, at string) error {
 	i, err := s.dir.Stat(at)
 	if err != nil {
 		return err

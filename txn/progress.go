@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"github.com/txcommit/txcommit/internal/fsys"
 )
 
 // The phases of a commit, in their order. A commit looks at the tree twice, the second time under the lock.
@@ -55,8 +57,14 @@ func (p *progress) change(f func()) {
 // copyPiece is how much of a file is copied between two looks at how far it is.
 const copyPiece = 32 << 20
 
-// copy is io.Copy, piece by piece where somebody wants to know.
-func (p *progress) copy(f *os.File, src io.Reader) error {
+// copy is io.Copy of a file, or of what has no holes, piece by piece where somebody wants to know. size is that of src as
+// it was seen.
+func (p *progress) copy(f *os.File, src io.Reader, size int64) error {
+	if file, ok := src.(*os.File); ok && size >= sparseSize {
+		if done, err := p.copySparse(f, file, size); done || err != nil {
+			return err
+		}
+	}
 	if p.tell == nil {
 		_, err := io.Copy(f, src)
 		return err
@@ -71,4 +79,37 @@ func (p *progress) copy(f *os.File, src io.Reader) error {
 			return err
 		}
 	}
+}
+
+// sparseSize is from which size on a file is looked at for holes.
+const sparseSize = 64 << 10
+
+// copySparse copies a file that has holes, and leaves them out. Without holes, or where nobody tells of them, nothing is
+// done.
+func (p *progress) copySparse(f, src *os.File, size int64) (done bool, err error) {
+	for at := int64(0); at < size; {
+		from, to, err := fsys.NextData(src, at)
+		if at == 0 && (err == fsys.ErrUnsupported || err == nil && from == 0 && to >= size) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if from == to {
+			break // but for a hole
+		}
+		if _, err := f.Seek(from, io.SeekStart); err != nil {
+			return false, err
+		}
+		n, err := io.CopyN(f, src, to-from)
+		p.done(0, from-at+n)
+		if err == io.EOF {
+			err = errSourceChanged
+		}
+		if err != nil {
+			return false, err
+		}
+		at = to
+	}
+	return true, f.Truncate(size)
 }

@@ -2,9 +2,11 @@ package txn
 
 import (
 	"io/fs"
+	"slices"
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/recovery"
 )
 
@@ -57,6 +59,38 @@ func (c *commit) count(s *scan, removed map[*want]int) {
 		}
 		c.res.Removed += removed[w]
 	}
+	c.res.HardLinked = s.hardLinked()
+}
+
+// hardLinked lists the files that are replaced and have names that stay.
+func (s *scan) hardLinked() []string {
+	var linked []*want
+	taken := map[fsys.ID]uint32{} // names that go
+	for _, w := range s.byPath {
+		if w.info.Kind != fsys.File || w.info.Nlink < 2 {
+			continue
+		}
+		if w.replacesLinked() {
+			linked = append(linked, w)
+		}
+		if w.replacesLinked() || w.kind == wantGone && !w.vacated {
+			taken[w.info.ID]++
+		}
+	}
+	var paths []string
+	for _, w := range linked {
+		if taken[w.info.ID] < w.info.Nlink {
+			paths = append(paths, w.path())
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// replacesLinked says that a file with other names is replaced.
+func (w *want) replacesLinked() bool {
+	replaced := w.kind == wantFile || w.kind == wantLink || w.kind == wantFolder || w.kind == wantLinked && w.info.ID != w.from.info.ID
+	return replaced && w.info.Kind == fsys.File && w.info.Nlink > 1 && !w.movedAway && !w.vacated
 }
 
 func one(w *want) int {

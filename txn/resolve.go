@@ -37,6 +37,15 @@ func (f *folder) join(name string) string {
 	return f.path + "/" + name
 }
 
+// joined is join, and said itself where that is the path: of a million files no path is held twice.
+func (f *folder) joined(name, said string) string {
+	if n := len(said) - len(name); f.path == "." && said == name ||
+		n == len(f.path)+1 && said[:n-1] == f.path && said[n-1] == '/' && said[n:] == name {
+		return said
+	}
+	return f.join(name)
+}
+
 // resolver finds where paths lead, component by component and handle by handle: no link is ever followed by the
 // kernel, so nothing can be led out of the root by a link that appears meanwhile. What it has seen it keeps.
 type resolver struct {
@@ -271,17 +280,18 @@ func (r *resolver) step(f *folder, name string, links *int) (*folder, error) {
 }
 
 // inherited returns what a folder hands down, read once.
-func (r *resolver) inherited(f *folder) (fsys.Heritage, error) {
+func (r *resolver) inherited(f *folder) (*fsys.Heritage, error) {
 	if f.heritage != nil {
-		return *f.heritage, nil
+		return f.heritage, nil
 	}
 	d, err := r.handle(f)
 	if err != nil {
-		return fsys.Heritage{}, err
+		return nil, err
 	}
 	h, err := d.Heritage(f.info)
-	if err == nil {
-		f.heritage = &h
+	if err != nil {
+		return nil, err
 	}
-	return h, err
+	f.heritage = &h
+	return f.heritage, nil
 }

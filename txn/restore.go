@@ -45,6 +45,13 @@ func (s *scan) restoreMoved(i int, o *op) error {
 	if err := s.checkBack(i, o, at); err != nil {
 		return err
 	}
+	to, err := s.res.lookup(o.To)
+	if err == nil && to.info.Exists() && !o.back.taken { // force does not help: a folder replaces nothing
+		err = &Error{Op: i, Path: o.To, Err: recovery.Conflict("", whyThere)}
+	}
+	if err != nil {
+		return err
+	}
 	return s.rename(i, o)
 }
 
@@ -85,7 +92,10 @@ func (s *scan) asInstalled(b *back, at place) (bool, error) {
 	return err == nil && w.Digest == b.step.Walk, err
 }
 
-const whyDrifted = "has changed since the transaction that is to be undone"
+const (
+	whyDrifted = "has changed since the transaction that is to be undone"
+	whyThere   = "is there again since the transaction that is to be undone"
+)
 
 // drifted says why what is at the step's path is not what the step has left there. Folders are looked at by takeBack.
 func (b *back) drifted(i fsys.Info) string {
@@ -94,7 +104,7 @@ func (b *back) drifted(i fsys.Info) string {
 	case s.Kind == journal.Remove && b.taken:
 		return ""
 	case s.Kind == journal.Remove && i.Exists():
-		return "is there again since the transaction that is to be undone"
+		return whyThere
 	case s.Kind == journal.Remove:
 		return ""
 	case !i.Exists():
@@ -141,19 +151,19 @@ func (s *scan) putBack(i int, o *op, at place) error {
 	}
 	w := &want{place: at, op: i, said: o.Path}
 	switch info.Kind {
-	case fsys.File:
+	case fsys.File, fsys.Special: // both are linked
 		w.kind, w.mode, w.perm = wantFile, manifest.ModeOf(info.Mode), 0o666
-		w.content = &content{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}
+		w.content = &content{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}}
 		return s.put(w)
 	case fsys.Link:
-		w.kind, w.like = wantLink, &content{dir: d, rel: rel, info: info}
+		w.kind, w.special = wantLink, &special{like: &source{dir: d, rel: rel, info: info}}
 		if w.target, err = d.ReadLink(rel); err != nil {
 			return err
 		}
 		return s.put(w)
 	case fsys.Folder:
 		return s.putFolderBack(i, o, at, info)
-	case fsys.Absent, fsys.Special:
+	case fsys.Absent:
 	}
 	return errors.Newf("is %s, which cannot be put back", info.Kind)
 }
@@ -173,7 +183,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 		o.listing = l
 	}
 	t := &treeScan{s, i, o, o.listing}
-	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777, like: t.like(o.listing.top)}
+	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777, special: &special{like: t.like(o.listing.top)}}
 	if err := s.put(w); err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ type Result struct {
 	Recovered []Recovery
 	// Displaced lists what others had put in the way, as paths relative to the root (".txcommit/displaced/...").
 	Displaced []string
+	// HardLinked lists the replaced files that have other names, which keep the old content, as paths relative to the root.
+	HardLinked []string
 	// Cleanup is what went wrong after the change was in place and durable. The next commit cleans up.
 	Cleanup error
 }
@@ -63,6 +65,8 @@ type Entry struct {
 	Exists bool
 	// Size is the length of a file in bytes.
 	Size int64
+	// Links is the number of names (hard links) that a file has: those that are not replaced keep the old content.
+	Links int
 	// Target is where a link leads; only known of a link that an op makes.
 	Target string
 }

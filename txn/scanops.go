@@ -2,7 +2,6 @@ package txn
 
 import (
 	"io/fs"
-	"os"
 	"strings"
 	"syscall"
 
@@ -54,7 +53,7 @@ func (s *scan) content(o *op) (*content, error) {
 		return &content{data: o.Content}, nil
 	}
 	name := o.source()
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := fsys.OpenFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func (s *scan) content(o *op) (*content, error) {
 	if i.Kind != fsys.File {
 		return nil, errors.Newf("source %s is %s, not a regular file", o.Source, i.Kind)
 	}
-	return &content{file: name, said: name, info: i}, nil
+	return &content{source: &source{file: name, said: name, info: i}}, nil
 }
 
 func (s *scan) remove(i int, o *op) error {
@@ -121,7 +120,7 @@ func (s *scan) rename(i int, o *op) error {
 	if err := s.put(&want{place: from, kind: wantGone, op: i, said: o.From, vacated: true}); err != nil {
 		return err
 	}
-	return s.put(&want{place: to, kind: kind, op: i, said: o.To, from: &from, replace: o.Replace})
+	return s.put(&want{place: to, kind: kind, op: i, said: o.To, special: &special{from: &from}, replace: o.Replace})
 }
 
 func (s *scan) mkdir(i int, o *op) error {
@@ -152,7 +151,7 @@ func (s *scan) symlink(i int, o *op) error {
 	case at.info.Kind == fsys.Special:
 		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
 	}
-	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, target: o.Target})
+	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, special: &special{target: o.Target}})
 }
 
 // putLink puts a link, which stays as it is if it leads to the target already.

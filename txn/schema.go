@@ -4,14 +4,14 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/cockroachdb/errors"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/txcommit/txcommit/internal/fsys"
 )
 
 // schemas are the JSON Schemas that new contents must conform to, by file. Each is read when it is first needed.
@@ -112,7 +112,7 @@ func (schemaLoader) Load(url string) (any, error) {
 }
 
 func readSchema(file string) (any, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := fsys.OpenFile(file)
 	if err != nil {
 		return nil, err
 	}

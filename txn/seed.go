@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -95,7 +94,7 @@ func (c *seeding) enter(from string, d fs.DirEntry, err error) error {
 	return nil
 }
 
-// copyFile copies content, mode and time. io.Copy lets the kernel share the blocks where it can.
+// copyFile copies content, mode and time. The kernel shares the blocks where it can; holes stay holes.
 func (c *seeding) copyFile(s seed) error {
 	src, err := c.tree.Open(s.from)
 	if err != nil {
@@ -107,7 +106,7 @@ func (c *seeding) copyFile(s seed) error {
 		return recovery.PathErrno("copy", s.from, err)
 	}
 	defer dst.Close()
-	if _, err := io.Copy(dst, src); err != nil {
+	if err := new(progress).copy(dst, src, s.info.Size()); err != nil {
 		return recovery.PathErrno("copy", s.from, bareErrno(withoutName(dst, err)))
 	}
 	if err := fsys.ChmodFile(dst, fsys.Bits(s.info.Mode())); err != nil {

@@ -152,7 +152,7 @@ func (s *session) lockRoot(ctx context.Context) error {
 		return recovery.PathError("open", ".", err)
 	}
 	s.rooted = d.Handle()
-	return s.wait.lock(ctx, s.rooted, true, viewBusy)
+	return s.wait.lock(ctx, s.rooted, true, viewBusy, anybody)
 }
 
 // stillThere makes sure that the state folder was not deleted or replaced while we waited.

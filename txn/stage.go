@@ -41,12 +41,12 @@ type stage struct {
 
 // staged is a file, link or folder in a stage folder.
 type staged struct {
-	at   string // relative to the stage folder
-	sub  string // "" inside a new folder
-	num  uint32
-	info fsys.Info
+	at  string // relative to the stage folder
+	sub string // "" inside a new folder
+	num uint32
 	// linked says that it is a second link to a source, not a copy.
 	linked bool
+	info   fsys.Info
 	made   uint64 // the sum of its token
 }
 

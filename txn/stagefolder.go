@@ -178,7 +178,7 @@ func (f *StageFolder) Close() error {
 // not touched, what is new is linked and not copied, and everything else at path goes. After it, nobody may write to the
 // files in the stage folder any more: they are those in the tree.
 func (tx *Tx) Publish(path string, from *StageFolder) error {
-	return tx.add(op{
+	return tx.add(given{
 		Op:      manifest.Op{Kind: manifest.Tree, Path: path, Source: from.dir, Prune: true, Move: true},
 		scratch: true,
 	}, nil)

@@ -214,7 +214,7 @@ func copyContent(p *progress, f *os.File, c *content) error {
 		return err
 	}
 	defer src.Close()
-	err = withoutName(f, p.copy(f, src))
+	err = withoutName(f, p.copy(f, src, c.size()))
 	if err == nil {
 		err = checkSize(f, c.size())
 	}

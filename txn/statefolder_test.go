@@ -74,3 +74,32 @@ func TestLocksOfWrongKind(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsThatAreLinks puts a link that leads out of the root in the place of each part of the state folder: no way in
+// writes, deletes or locks anything through it.
+func TestPartsThatAreLinks(t *testing.T) {
+	for _, name := range []string{
+		"stage", "trash", "displaced", "history", "lock", "view.lock", "turnstile", "journal.db", "format", "holder", "ballast", ".gitignore",
+	} {
+		for how, enter := range entrances {
+			t.Run(name+", "+how, func(t *testing.T) {
+				dir := memoryDir(t)
+				root := filepath.Join(dir, "root")
+				plant(t, dir, "outside/x/y=theirs", "outside/f=theirs", "root/g=1")
+				must(t, tryOps(t, root, refusal{ops: ops(w("seed", "seed"))}))
+				at, to := filepath.Join(root, ".txcommit", name), "../../outside/f"
+				if i, err := os.Lstat(at); err == nil && i.IsDir() {
+					to = "../../outside"
+				}
+				must(t, os.RemoveAll(at))
+				must(t, os.Symlink(to, at))
+				before := wholeTree(t, filepath.Join(dir, "outside"))
+				err := enter(t, root)
+				compareTrees(t, before, wholeTree(t, filepath.Join(dir, "outside")))
+				if optional := name == "holder" || name == "ballast" || name == ".gitignore"; (err == nil) != optional {
+					t.Errorf("got error %v", err)
+				}
+			})
+		}
+	}
+}

@@ -21,7 +21,7 @@ const streamMemory = 64 << 10
 // takes little memory. The streams of a transaction may be written by many goroutines at once.
 func (tx *Tx) Create(path string, perm fs.FileMode, conds ...Cond) (io.WriteCloser, error) {
 	s := &stream{tx: tx, said: path}
-	err := tx.add(op{
+	err := tx.add(given{
 		Op:      manifest.Op{Kind: manifest.Write, Path: path},
 		perm:    fsys.Bits(perm),
 		content: s,

@@ -75,7 +75,7 @@ func (t *treeScan) folder(n *node, at place) error {
 	if err := t.replaceable(n, at); err != nil {
 		return err
 	}
-	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777, like: t.like(n)}
+	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777, special: &special{like: t.like(n)}}
 	if err := t.put(w); err != nil {
 		return err
 	}
@@ -85,11 +85,11 @@ func (t *treeScan) folder(n *node, at place) error {
 }
 
 // like is what an entry of a listing that is put back shall be like.
-func (t *treeScan) like(n *node) *content {
+func (t *treeScan) like(n *node) *source {
 	if !t.l.exact {
 		return nil
 	}
-	return &content{dir: t.l.dir, rel: n.rel, info: n.info}
+	return &source{dir: t.l.dir, rel: n.rel, info: n.info}
 }
 
 // replaceable refuses to change the kind of an entry without prune.
@@ -147,14 +147,16 @@ func (t *treeScan) entry(n *node, at place) error {
 	}
 	w := &want{place: at, op: t.i, said: t.said(n)}
 	if n.info.Kind == fsys.Link {
-		w.kind, w.target, w.like = wantLink, n.target, t.like(n)
+		w.kind, w.special = wantLink, &special{target: n.target, like: t.like(n)}
 		return t.putLink(w)
 	}
 	w.kind = wantFile
 	w.mode, w.perm = manifest.ModeOf(n.info.Mode), 0o666
-	w.content = &content{dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact}
+	w.content = &content{source: &source{
+		dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact,
+	}}
 	if t.o.Times {
-		w.mtime = n.info.Mtime
+		w.special = &special{mtime: n.info.Mtime}
 	}
 	if t.o.quick && at.info.Kind == fsys.File && at.info.Size == n.info.Size && at.info.Mtime == n.info.Mtime {
 		w.conclude(true)

@@ -46,18 +46,6 @@ type TreeOptions struct {
 	Quick bool
 }
 
-// op is an op of a manifest as a transaction holds it.
-type op struct {
-	manifest.Op
-	perm    uint32  // for new files and folders, before the umask
-	content *stream // of Tx.Create
-	dir     string  // what Source is relative to
-	listing *listing
-	quick   bool  // TreeOptions.Quick
-	back    *back // of an undo
-	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
-}
-
 // Tx is a set of ops on the tree as it is before the transaction. Nothing is visible before Commit. A Tx may be used
 // from many goroutines; Commit and Rollback end it.
 type Tx struct {
@@ -67,6 +55,7 @@ type Tx struct {
 	mu      sync.Mutex
 	done    bool
 	ops     []op
+	shared  shared
 	byPath  map[string]int // the op that ends on a path, as the user says it
 	key     string
 	message string
@@ -89,7 +78,7 @@ type Tx struct {
 // WriteFile makes path a file with this content. A new file gets perm as os.WriteFile would give it (before the
 // umask); a file that is replaced keeps its mode, owner, ACL and extended attributes. data is copied.
 func (tx *Tx) WriteFile(path string, data []byte, perm fs.FileMode, conds ...Cond) error {
-	return tx.add(op{
+	return tx.add(given{
 		Op:   manifest.Op{Kind: manifest.Write, Path: path, Content: append([]byte{}, data...)},
 		perm: fsys.Bits(perm),
 	}, conds)
@@ -97,40 +86,40 @@ func (tx *Tx) WriteFile(path string, data []byte, perm fs.FileMode, conds ...Con
 
 // Remove removes a file, a link or an empty folder. That nothing is there is an error at commit.
 func (tx *Tx) Remove(path string, conds ...Cond) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Remove, Path: path}}, conds)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Remove, Path: path}}, conds)
 }
 
 // RemoveAll removes whatever is at path; that nothing is there is no error.
 func (tx *Tx) RemoveAll(path string, conds ...Cond) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Remove, Path: path, Recursive: true, MissingOK: true}}, conds)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Remove, Path: path, Recursive: true, MissingOK: true}}, conds)
 }
 
 // Rename renames a file, link or folder. Both names mean the tree before the transaction, so two renames can swap
 // files. What is at the new name must be renamed or removed by the same transaction, or be a file, which is replaced.
 // The conditions are on the old name.
 func (tx *Tx) Rename(from, to string, conds ...Cond) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Rename, From: from, To: to, Replace: true}}, conds)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Rename, From: from, To: to, Replace: true}}, conds)
 }
 
 // Mkdir makes a folder with perm before the umask; one that exists is left as it is. Missing parents are made.
 func (tx *Tx) Mkdir(path string, perm fs.FileMode) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Mkdir, Path: path}, perm: fsys.Bits(perm)}, nil)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Mkdir, Path: path}, perm: fsys.Bits(perm)}, nil)
 }
 
 // Symlink makes path a symbolic link to target; a file or link at path is replaced.
 func (tx *Tx) Symlink(target, path string, conds ...Cond) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Symlink, Path: path, Target: target}}, conds)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Symlink, Path: path, Target: target}}, conds)
 }
 
 // Chmod sets the mode of a file or folder, exactly: permission bits, setuid, setgid and sticky.
 func (tx *Tx) Chmod(path string, mode fs.FileMode, conds ...Cond) error {
-	return tx.add(op{Op: manifest.Op{Kind: manifest.Chmod, Path: path, Mode: manifest.ModeOf(fsys.Bits(mode))}}, conds)
+	return tx.add(given{Op: manifest.Op{Kind: manifest.Chmod, Path: path, Mode: manifest.ModeOf(fsys.Bits(mode))}}, conds)
 }
 
 // SyncTree makes path equal to the folder source, an operating system path: files, modes, links, empty folders. What
 // is equal already is not touched.
 func (tx *Tx) SyncTree(path, source string, o TreeOptions) error {
-	return tx.add(op{Op: manifest.Op{
+	return tx.add(given{Op: manifest.Op{
 		Kind: manifest.Tree, Path: path, Source: source,
 		Prune: o.Prune, Exclude: slices.Clone(o.Exclude), Move: o.Move, Times: o.Times || o.Quick,
 	}, quick: o.Quick && !o.Move}, nil)
@@ -148,11 +137,28 @@ func (tx *Tx) Apply(m *manifest.Manifest, dir string) error {
 			return err
 		}
 	}
-	tx.mu.Lock()
-	tx.ops = slices.Grow(tx.ops, len(m.Ops))
-	tx.mu.Unlock()
 	for i := range m.Ops {
-		if err := tx.add(op{Op: m.Ops[i], dir: dir}, nil); err != nil {
+		if err := tx.add(given{Op: m.Ops[i], dir: dir}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ApplyOps adds ops. They are the transaction's then.
+func (tx *Tx) ApplyOps(ops *Ops) error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return ErrTxDone
+	}
+	list := ops.list
+	ops.list = nil
+	if tx.ops == nil {
+		tx.ops = list[:0] // in place: they may be many
+	}
+	for i := range list {
+		if err := tx.hold(list[i]); err != nil {
 			return err
 		}
 	}
@@ -181,17 +187,23 @@ func (tx *Tx) set(f func()) error {
 }
 
 // add checks what can be checked without the tree, and adds the op.
-func (tx *Tx) add(o op, conds []Cond) error {
+func (tx *Tx) add(g given, conds []Cond) error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
 	if tx.done {
 		return ErrTxDone
 	}
-	i := len(tx.ops)
-	if err := o.clean(conds); err != nil {
-		return &Error{Op: i, Path: o.said(), Err: err}
+	err := g.clean(conds)
+	o := tx.shared.op(g)
+	if err != nil {
+		return &Error{Op: len(tx.ops), Path: o.said(), Err: err}
 	}
-	if err := tx.claim(i, &o); err != nil {
+	return tx.hold(o)
+}
+
+// hold adds an op that is clean.
+func (tx *Tx) hold(o op) error {
+	if err := tx.claim(len(tx.ops), &o); err != nil {
 		return err
 	}
 	tx.ops = append(tx.ops, o)
@@ -233,7 +245,7 @@ func (o *op) frees(by *op, p string) bool {
 }
 
 // clean validates the op's paths and puts the conditions into it.
-func (o *op) clean(conds []Cond) error {
+func (o *given) clean(conds []Cond) error {
 	for _, c := range conds {
 		if o.Expect.State != manifest.ExpectNothing && o.Expect != c.expect {
 			return invalidf("two conditions on one path")
@@ -264,14 +276,6 @@ func (o *op) clean(conds []Cond) error {
 		return o.checkGlobs()
 	}
 	return nil
-}
-
-// ends lists the paths on which the op ends.
-func (o *op) ends() []string {
-	if o.Kind == manifest.Rename {
-		return []string{o.From, o.To}
-	}
-	return []string{o.Path}
 }
 
 // Rollback ends the transaction without a change. After Commit it is a no-op that returns ErrTxDone.

@@ -109,7 +109,7 @@ func (tx *Tx) digest() ([]byte, error) {
 	enc := cbor.NewEncoder(h)
 	for i := range tx.ops {
 		o := tx.ops[i].Op
-		o.Line, o.Col = 0, 0
+		o.Path, o.Content = tx.ops[i].Path, tx.ops[i].Content
 		if tx.ops[i].scratch {
 			o.Source = "" // another one each time
 		}

@@ -89,10 +89,10 @@ func (tx *Tx) undo(r *journal.Record, opts UndoOptions) error {
 }
 
 // inverse is the op that takes one step back.
-func inverse(r *journal.Record, i int, taken bool, opts UndoOptions) op {
+func inverse(r *journal.Record, i int, taken bool, opts UndoOptions) given {
 	s := &r.Steps[i]
 	b := &back{rec: r, step: s, index: uint32(i), force: opts.Force, taken: taken}
-	o := op{Op: manifest.Op{Path: r.Path(s)}, back: b}
+	o := given{Op: manifest.Op{Path: r.Path(s)}, back: b}
 	switch {
 	case s.Kind == journal.Chmod:
 		o.Kind, o.Mode = manifest.Chmod, manifest.ModeOf(uint32(s.Was))

@@ -111,7 +111,7 @@ func (s *Store) viewRoot(ctx context.Context, w *waiter) (release func(), again 
 	if err != nil {
 		return nil, false, recovery.PathErrno("open", s.path, err)
 	}
-	if err := w.lock(ctx, d.Handle(), false, viewBusy); err != nil {
+	if err := w.lock(ctx, d.Handle(), false, viewBusy, anybody); err != nil {
 		_ = d.Close()
 		return nil, false, recovery.PathErrno("lock", s.path, err)
 	}
@@ -168,7 +168,7 @@ func (s *Store) recoverAndView(ctx context.Context, state *fsys.Dir, w *waiter) 
 	if err != nil {
 		return nil, err
 	}
-	if err := w.lock(ctx, g.view, false, viewBusy); err != nil {
+	if err := w.lock(ctx, g.view, false, viewBusy, lastTaken(state)); err != nil {
 		g.close()
 		return nil, err
 	}

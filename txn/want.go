@@ -24,21 +24,18 @@ const (
 type want struct {
 	place
 	full string // its path, once it is put: it is asked for again and again
-	kind wantKind
-	op   int    // index of the op that asks for it
 	said string // the user's path, for messages
+	op   int    // index of the op that asks for it
 
 	content *content
-	target  string        // wantLink
-	mode    manifest.Mode // exact, if given
-	perm    uint32        // what open(2) or mkdir(2) would be asked for
-	mtime   int64         // of the content, if not 0
-	like    *content      // the folder or link that an undo makes anew
-	from    *place        // wantLinked, wantMoved
-	empty   bool          // a folder that is removed must be empty
-	replace bool          // wantLinked over something
-	implied bool          // a missing parent of somebody's path
-	child   *want         // whose parent is implied
+	*special
+	perm uint32        // what open(2) or mkdir(2) would be asked for
+	mode manifest.Mode // exact, if given
+	kind wantKind
+
+	empty   bool // a folder that is removed must be empty
+	replace bool // wantLinked over something
+	implied bool // a missing parent of somebody's path
 	// vacated says that what is there now is renamed or removed by another op.
 	vacated bool
 	// movedAway says that what is there now is a folder that another op renames.
@@ -50,6 +47,17 @@ type want struct {
 	// inside is the new folder that this one is staged in; nil where it is a step of its own.
 	inside *want
 }
+
+// special is what few wants have: there may be a million of the others. It is there once a want is put.
+type special struct {
+	target string  // wantLink
+	mtime  int64   // of the content, if not 0
+	like   *source // the folder or link that an undo makes anew
+	from   *place  // wantLinked, wantMoved
+	child  *want   // whose parent is implied
+}
+
+var nothingSpecial special
 
 func (w *want) path() string {
 	if w.full != "" {

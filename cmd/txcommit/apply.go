@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/txcommit/txcommit/txn"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
@@ -47,22 +48,39 @@ If a crash has left something unfinished, that is ended first.`,
 	return cmd
 }
 
-// saveMemory lets the heap of a large transaction grow by less than half before it is collected: 100,000 changed files
-// take 260 MiB instead of 350, for a third more processor time. GOGC has the last word.
+// saveMemory lets the heap of a large transaction grow by less than half before it is collected, and that of a very large
+// one by a tenth: it is the most that is there at once, and not the garbage, that should decide what memory it takes. GOGC
+// has the last word.
 func saveMemory(ops int) {
-	if ops > 50_000 && os.Getenv("GOGC") == "" {
+	switch {
+	case os.Getenv("GOGC") != "":
+	case ops > 500_000:
+		debug.SetGCPercent(10)
+	case ops > 50_000:
 		debug.SetGCPercent(40)
 	}
 }
 
-// readManifest parses the manifest called name ("-" is standard input). Sources in it are relative to dir.
-func (a *app) readManifest(ctx context.Context, name string) (m *manifest.Manifest, dir string, err error) {
+// readManifest parses the manifest called name ("-" is standard input). Its ops, which may be very many, are apart.
+func (a *app) readManifest(ctx context.Context, name string) (m *manifest.Manifest, ops *txn.Ops, err error) {
 	dir, said := filepath.Dir(name), name
 	if name == "-" {
 		dir, said = ".", "<stdin>"
 	}
-	m, err = parseManifest(ctx, said, a.opener(name))
-	return m, dir, err
+	var wrong error // the text has the first word
+	positions := manifest.NewPositions(said)
+	ops = &txn.Ops{}
+	m, err = parseManifest(ctx, said, a.opener(name), func(o manifest.Op) {
+		positions.Add(&o)
+		if wrong == nil {
+			wrong = ops.Add(o, dir)
+		}
+	})
+	a.manifest = positions
+	if err == nil {
+		err = wrong
+	}
+	return m, ops, err
 }
 
 // opener returns what opens the file called name; "-" is standard input.
@@ -73,13 +91,15 @@ func (a *app) opener(name string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(name) }
 }
 
-// parseManifest parses what open opens.
-func parseManifest(ctx context.Context, name string, open func() (io.ReadCloser, error)) (*manifest.Manifest, error) {
+// parseManifest parses what open opens, and hands out its ops.
+func parseManifest(
+	ctx context.Context, name string, open func() (io.ReadCloser, error), take func(manifest.Op),
+) (*manifest.Manifest, error) {
 	r, err := piped(ctx, open)
 	if err != nil {
 		return nil, err
 	}
-	m, err := manifest.Parse(name, r)
+	m, err := manifest.Read(name, r, take)
 	_ = r.Close() // nothing was written
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

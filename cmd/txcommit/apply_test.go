@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"testing"
+
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // TestManifestInterrupted cancels while the manifest is being opened, which a FIFO without a writer never ends.
@@ -16,7 +18,7 @@ func TestManifestInterrupted(t *testing.T) {
 		cancel()
 		<-never
 		return nil, errors.New("closed")
-	})
+	}, func(manifest.Op) {})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("parseManifest: %v, want %v", err, context.Canceled)
 	}

@@ -40,7 +40,12 @@ type wreck struct {
 
 func newWreck(t *testing.T, bin, dir string) *wreck {
 	t.Helper()
-	s := damaged.ready(t, bin, dir)
+	return wreckOf(t, damaged.ready(t, bin, dir))
+}
+
+// wreckOf kills the command of a stand in the middle of its steps.
+func wreckOf(t *testing.T, s *stand) *wreck {
+	t.Helper()
 	inTree := func(c supervise.Call) bool {
 		return strings.HasPrefix(c.Name, "renameat") && (strings.Contains(c.Path, ".new") || strings.Contains(c.Path, ".old")) &&
 			!strings.Contains(c.Path, ".new -> journal.db") && !strings.Contains(c.Path, "format")

@@ -70,15 +70,10 @@ func (a *app) input(ctx context.Context, flags *inputFlags, args []string) (inpu
 	case flags.patch != "":
 		return a.patchInput(ctx, flags)
 	}
-	m, dir, err := a.readManifest(ctx, args[0])
+	m, ops, err := a.readManifest(ctx, args[0])
 	if err != nil {
 		return input{}, err
 	}
-	saveMemory(len(m.Ops))
-	a.manifest = m.Positions()
-	return input{m.ID, func(tx *txn.Tx) error {
-		err := tx.Apply(m, dir)
-		m = nil // the ops are in the transaction now, and may be many
-		return err
-	}}, nil
+	saveMemory(ops.Len())
+	return input{m.ID, func(tx *txn.Tx) error { return errors.Join(tx.Apply(m, ""), tx.ApplyOps(ops)) }}, nil
 }

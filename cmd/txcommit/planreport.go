@@ -78,6 +78,8 @@ func detail(c txn.Change) string {
 		return ""
 	case c.Symbol == 'm':
 		return octal(was.Mode) + " -> " + octal(now.Mode)
+	case c.Symbol == '>':
+		return strings.TrimPrefix(otherNames(c), ", ")
 	case c.Symbol != '+' && c.Symbol != '~':
 		return ""
 	}
@@ -89,9 +91,17 @@ func detail(c txn.Change) string {
 	case kind != "file":
 		return ""
 	case c.Symbol == '+' || was.Size == now.Size:
-		return plural(now.Size, "byte") + newMode(c)
+		return plural(now.Size, "byte") + newMode(c) + otherNames(c)
 	}
-	return fmt.Sprintf("%d -> %s%s", was.Size, plural(now.Size, "byte"), newMode(c))
+	return fmt.Sprintf("%d -> %s%s%s", was.Size, plural(now.Size, "byte"), newMode(c), otherNames(c))
+}
+
+// otherNames tells that a file that is replaced has more names, which keep the old content.
+func otherNames(c txn.Change) string {
+	if c.Before.Links < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", one of %d hard links", c.Before.Links)
 }
 
 // newMode tells of a mode that changes along with the content.

@@ -38,7 +38,9 @@ type commitReport struct {
 	DurationMS float64        `json:"duration_ms"`
 	Recovered  []recoveredDoc `json:"recovered"`
 	Displaced  []pathDoc      `json:"displaced"`
-	Error      *failure       `json:"error,omitempty"`
+	// HardLinked are the replaced files that have other names, which keep the old content.
+	HardLinked []pathDoc `json:"hard_linked,omitempty"`
+	Error      *failure  `json:"error,omitempty"`
 
 	// repeated is the user's id that was committed before.
 	repeated string
@@ -74,6 +76,7 @@ func (r *commitReport) took(res *txn.Result, key string) {
 	}
 	r.Created, r.Changed, r.Removed, r.Unchanged = res.Created, res.Changed, res.Removed, res.Unchanged
 	r.Bytes, r.Kept, r.folders = res.Bytes, res.Kept, res.Folders
+	r.HardLinked = pathDocs(res.HardLinked)
 	switch {
 	case res.Repeated:
 		r.Result, r.repeated = "unchanged", key
@@ -101,6 +104,7 @@ func (r *commitReport) text() string {
 		if r.Kept > 0 {
 			fmt.Fprintf(&b, "kept %s for undo (--history 0 keeps nothing)\n", plural(r.Kept, "byte"))
 		}
+		r.writeHardLinked(&b)
 	case r.Result == "rolled-back":
 		fmt.Fprintf(&b, "rolled back %s: the tree is as it was\n", r.ID)
 	case r.repeated != "":
@@ -109,6 +113,18 @@ func (r *commitReport) text() string {
 		fmt.Fprintf(&b, "nothing to do: %d unchanged\n", r.Unchanged)
 	}
 	return b.String()
+}
+
+// writeHardLinked tells of the first few files whose other names keep the old content.
+func (r *commitReport) writeHardLinked(b *strings.Builder) {
+	const few = 5
+	for i, p := range r.HardLinked {
+		if i == few {
+			fmt.Fprintf(b, "note: so have %d more\n", len(r.HardLinked)-few)
+			return
+		}
+		fmt.Fprintf(b, "note: %s has other names (hard links), which keep the old content\n", quote(string(p)))
+	}
 }
 
 // onlyFolders tells of directories where no file or link has changed.

@@ -156,24 +156,12 @@ func (d *Dir) Sync() error {
 // StatFile describes an open file or folder.
 func StatFile(f *os.File) (Info, error) { return statFd(int(f.Fd())) }
 
-// SyncFile makes the content and the size of an open file durable. It is never repeated.
-func SyncFile(f *os.File) error { return bare(f.Sync()) }
-
 func openat(at int, name string, flags int, perm uint32) (fd int, err error) {
 	err = again(func() error {
 		fd, err = unix.Openat(at, name, flags, perm)
 		return err
 	})
 	return fd, err
-}
-
-// again repeats a call that a signal interrupted.
-func again(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
 }
 
 // bare takes the errno out of what package os returns.

@@ -15,7 +15,7 @@ func TryLock(f *os.File, exclusive bool) (bool, error) {
 	if exclusive {
 		how = unix.LOCK_EX
 	}
-	err := again(func() error { return unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
+	err := uninterrupted(func() error { return unix.Flock(int(f.Fd()), how|unix.LOCK_NB) })
 	if err == unix.EWOULDBLOCK {
 		return false, nil
 	}

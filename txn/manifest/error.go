@@ -56,11 +56,19 @@ type Positions struct {
 
 // Positions returns the positions of the ops.
 func (m *Manifest) Positions() *Positions {
-	p := &Positions{name: m.Name, ops: make([]struct{ line, col int32 }, len(m.Ops))}
+	p := &Positions{name: m.Name}
 	for i := range m.Ops {
-		p.ops[i].line, p.ops[i].col = m.Ops[i].Line, m.Ops[i].Col
+		p.Add(&m.Ops[i])
 	}
 	return p
+}
+
+// NewPositions returns what Add adds the positions of a text's ops to.
+func NewPositions(name string) *Positions { return &Positions{name: name} }
+
+// Add adds the position of the next op.
+func (p *Positions) Add(o *Op) {
+	p.ops = append(p.ops, struct{ line, col int32 }{o.Line, o.Col})
 }
 
 // ErrorAt returns the same as [Manifest.ErrorAt].

@@ -29,12 +29,29 @@ func Parse(name string, r io.Reader) (*Manifest, error) {
 	return parse(name, r, maxSize)
 }
 
+// Read is Parse for manifests with very many ops: it hands each op to take as
+// it is read, and the manifest that it returns has none. What was taken before
+// an error counts for nothing.
+func Read(name string, r io.Reader, take func(Op)) (*Manifest, error) {
+	return read(name, r, maxSize, take)
+}
+
 func parse(name string, r io.Reader, limit int64) (*Manifest, error) {
+	var ops []Op
+	m, err := read(name, r, limit, func(o Op) { ops = append(ops, o) })
+	if err != nil {
+		return nil, err
+	}
+	m.Ops = ops
+	return m, nil
+}
+
+func read(name string, r io.Reader, limit int64, take func(Op)) (*Manifest, error) {
 	s, err := newScanner(name, r, limit)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{scanner: s, m: Manifest{Name: name}}
+	p := &parser{scanner: s, m: Manifest{Name: name}, take: take}
 	if err := p.manifest(); err != nil {
 		return nil, p.orVersion(err)
 	}
@@ -45,6 +62,8 @@ func parse(name string, r io.Reader, limit int64) (*Manifest, error) {
 type parser struct {
 	*scanner
 	m       Manifest
+	take    func(Op)
+	n       int  // ops so far
 	version bool // has been read, and is ours
 	ops     bool // have been read
 	stream  bool // the ops follow the object
@@ -151,10 +170,9 @@ func (p *parser) readOps() error {
 	}
 	r := &opReader{scanner: p.scanner}
 	for p.peek() != ']' {
-		if err := r.read(len(p.m.Ops)); err != nil {
+		if err := p.op(r); err != nil {
 			return err
 		}
-		p.m.Ops = append(p.m.Ops, r.op)
 	}
 	p.ops = true
 	return p.end()
@@ -182,12 +200,21 @@ func (p *parser) readLines() error {
 			}
 			return p.fail(err, kind, at)
 		}
-		p.within = opPointer(len(p.m.Ops))
-		if err := r.read(len(p.m.Ops)); err != nil {
+		p.within = opPointer(p.n)
+		if err := p.op(r); err != nil {
 			return err
 		}
-		p.m.Ops = append(p.m.Ops, r.op)
 	}
+}
+
+// op reads the next op.
+func (p *parser) op(r *opReader) error {
+	if err := r.read(p.n); err != nil {
+		return err
+	}
+	p.take(r.op)
+	p.n++
+	return nil
 }
 
 // trailing makes sure that nothing follows the manifest.

@@ -83,3 +83,21 @@ func BenchmarkParseStream(b *testing.B) {
 		}
 	}
 }
+
+// Read hands out the ops that Parse returns, and keeps none; those before a fault were handed out in vain.
+func TestRead(t *testing.T) {
+	const text = `{"version": 1, "stream": true, "id": "i"}` + "\n" + `{"op": "mkdir", "path": "a"}` + "\n" + `{"op": "remove", "path": "b"}` + "\n"
+	want, err := Parse("m", strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ops []Op
+	m, err := Read("m", strings.NewReader(text), func(o Op) { ops = append(ops, o) })
+	if err != nil || m.ID != "i" || m.Ops != nil || !reflect.DeepEqual(ops, want.Ops) {
+		t.Errorf("got %+v, %+v and %v, want %+v", m, ops, err, want)
+	}
+	n := 0
+	if _, err := Read("m", strings.NewReader(text+"{"), func(Op) { n++ }); err == nil || n != 2 {
+		t.Errorf("got %d ops and %v, want 2 and an error", n, err)
+	}
+}

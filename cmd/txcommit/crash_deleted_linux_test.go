@@ -1,0 +1,39 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/txcommit/txcommit/internal/supervise"
+)
+
+// TestStateFolderDeleted deletes the whole state folder before each call of a commit. What the exit code says is true:
+// before the steps it is an error, and the tree is old; between two steps the old contents are gone with the folder, and it
+// is incomplete.
+func TestStateFolderDeleted(t *testing.T) {
+	bin, dir := needBinary(t), filepath.Join(workFolder(t), "stand")
+	codes := map[int]int{}
+	for _, w := range []*workload{&workloads[0], &workloads[1]} {
+		for n := 1; ; n++ {
+			s := w.ready(t, bin, dir)
+			res := s.apply(t, supervise.Fault{At: n, Stop: func(supervise.Call) {
+				if err := os.RemoveAll(filepath.Join(s.root(), ".txcommit")); err != nil {
+					t.Fatal(err)
+				}
+			}})
+			if res.Hit == nil {
+				break
+			}
+			codes[res.ExitCode]++
+			may, ok := map[int]verdict{exitOK: renewed, exitCleanup: renewed, exitFailed: old, exitConflict: old}[res.ExitCode]
+			if _, err := s.checkTree(may); res.ExitCode != exitIncomplete && (err != nil || !ok) {
+				t.Errorf("%v: exit code %d: %v\n%s", res.Hit, res.ExitCode, err, res.Stderr)
+			}
+		}
+	}
+	t.Logf("runs by exit code: %v", codes)
+	if codes[exitFailed] == 0 || codes[exitIncomplete] == 0 || codes[exitIncomplete] > codes[exitFailed] {
+		t.Errorf("runs by exit code: %v, want 1 for most, and 5 for some", codes)
+	}
+}

@@ -1,0 +1,98 @@
+package txn
+
+import (
+	"slices"
+
+	"github.com/txcommit/txcommit/txn/manifest"
+)
+
+// given is an op of a manifest as it is added to a transaction.
+type given struct {
+	manifest.Op
+	perm    uint32  // for new files and folders, before the umask
+	content *stream // of Tx.Create
+	dir     string  // what Source is relative to
+	listing *listing
+	quick   bool  // TreeOptions.Quick
+	back    *back // of an undo
+	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
+}
+
+// op is an op as a transaction holds it. There may be a million, so what ops have in common is there once: the rest of
+// an op, whose own Path and Content are empty, may be that of others too, and is not changed.
+type op struct {
+	Path    string
+	Content []byte
+	*given
+}
+
+// shared are the last rests of ops that ops to come may be like.
+type shared struct {
+	rests [8]*given
+	next  int
+}
+
+// op makes what a transaction holds of g.
+func (s *shared) op(g given) op {
+	o := op{Path: g.Path, Content: g.Content}
+	g.Path, g.Content, g.Line, g.Col = "", nil, 0, 0
+	for _, r := range s.rests {
+		if r != nil && r.alike(&g) {
+			o.given = r
+			return o
+		}
+	}
+	o.given = new(g)
+	s.rests[s.next%len(s.rests)] = o.given
+	s.next++
+	return o
+}
+
+// alike says that two rests are equal, and remain so: a listing is added later.
+func (g *given) alike(o *given) bool {
+	a, b := &g.Op, &o.Op
+	return a.Kind == b.Kind && a.Kind != manifest.Tree && a.From == b.From && a.To == b.To && a.Mode == b.Mode &&
+		a.Target == b.Target && a.Source == b.Source && a.SHA256 == b.SHA256 && a.Format == b.Format && a.Schema == b.Schema &&
+		a.Expect == b.Expect && a.RequireParents == b.RequireParents && a.Recursive == b.Recursive && a.MissingOK == b.MissingOK &&
+		a.Replace == b.Replace && a.Prune == b.Prune && a.Move == b.Move && a.Times == b.Times && slices.Equal(a.Exclude, b.Exclude) &&
+		g.perm == o.perm && g.content == o.content && g.dir == o.dir && g.listing == o.listing && g.quick == o.quick &&
+		g.back == o.back && g.scratch == o.scratch
+}
+
+// said is the path that the user has written.
+func (o *op) said() string {
+	if o.Kind == manifest.Rename {
+		return o.From
+	}
+	return o.Path
+}
+
+// ends lists the paths on which the op ends.
+func (o *op) ends() []string {
+	if o.Kind == manifest.Rename {
+		return []string{o.From, o.To}
+	}
+	return []string{o.Path}
+}
+
+// Ops are the ops of a manifest before they are in a transaction: a million take less than 200 MiB. The zero value is
+// empty.
+type Ops struct {
+	list   []op
+	shared shared
+}
+
+// Add adds an op. Its sources are relative to dir.
+func (ops *Ops) Add(o manifest.Op, dir string) error {
+	g := given{Op: o, dir: dir}
+	err := g.clean(nil)
+	added := ops.shared.op(g)
+	if err != nil {
+		return &Error{Op: len(ops.list), Path: added.said(), Err: err}
+	}
+	ops.list = append(ops.list, added)
+	return nil
+}
+
+// Len is the number of ops.
+func (ops *Ops) Len() int { return len(ops.list) }
