@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover bench crash-long model
+.PHONY: check ci test race lint fuzz cover bench crash-long model soak
 
 check:
 	.ci/run format modules vet lint readme
@@ -40,3 +40,8 @@ crash-long:
 # The model of the protocol, beyond what CI searches of it.
 model:
 	go -C crashtest test ./protocol -run '^Test(Protocol|Larger)$$' -long 4m -timeout 0 -count=1 -v
+
+# As root: several processes at once, with kills, full disks, foreign edits, undos and views. make soak SOAK=20m
+SOAK ?= 20m
+soak:
+	go -C crashtest test ./soak -long $(SOAK) -timeout 0 -count=1 -v

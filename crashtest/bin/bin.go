@@ -38,20 +38,28 @@ var built = sync.OnceValues(func() (string, error) {
 
 // Build builds the command into a folder of its own in the sandbox; with an overlay file for go build, if overlay is not
 // empty.
-func Build(overlay string) (string, error) {
+func Build(overlay string) (string, error) { return build(overlay, ".", "cmd/txcommit") }
+
+// BuildLab builds a command of the lab itself as Build does, given its folder in the lab's module: one that uses the
+// product as a library.
+func BuildLab(overlay, folder string) (string, error) { return build(overlay, "crashtest", folder) }
+
+func build(overlay, module, folder string) (string, error) {
 	dir, err := os.MkdirTemp("", "txcommit-bin")
 	if err != nil {
 		return "", err
 	}
-	exe := filepath.Join(dir, "txcommit")
+	exe := filepath.Join(dir, filepath.Base(folder))
 	args := []string{"build", "-o", exe}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	cmd := exec.Command("go", append(args, "./cmd/txcommit")...)
-	if cmd.Dir, err = Module(); err != nil {
+	cmd := exec.Command("go", append(args, "./"+folder)...)
+	product, err := Module()
+	if err != nil {
 		return "", err
 	}
+	cmd.Dir = filepath.Join(product, module)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -115,7 +115,7 @@ func (x *Explorer) Explore(r *Run) ([]*Violation, error) {
 	for end, i := x.Counts.States+x.Limits.States, 0; i < len(all) && x.Counts.States < end; i++ {
 		c := all[i]
 		s := r.at(c.Point)
-		s.Image, s.How = r.State(c), r.describe(c)
+		s.Image, s.How = r.State(c), r.Describe(c)
 		v, err := x.visit(s)
 		bad = append(bad, v...)
 		if err != nil || x.Limits.First && len(bad) > 0 {
@@ -235,8 +235,8 @@ func (x *Explorer) count(j *judgement) {
 	}
 }
 
-// describe tells a crash in words: where, and what it did not leave whole.
-func (r *Recording) describe(c *Crash) string {
+// Describe tells a crash in words: where, and what it did not leave whole.
+func (r *Recording) Describe(c *Crash) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cut after event %d of %d: %v", c.Point, len(r.Events), r.Events[c.Point-1])
 	for _, j := range slices.Sorted(maps.Keys(c.Fates)) {

@@ -46,6 +46,10 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m.Mode == "group" {
+		huntGroup(t, m, exe, overlay)
+		return
+	}
 	l := limits
 	l.States, l.First = 300, true
 	switch m.Mode {
@@ -73,6 +77,31 @@ func hunt(t *testing.T, m *mutants.Mutant) {
 		}
 	}
 	t.Errorf("%s survived %v\n%s", m.Name, x.Counts, m.Doc)
+}
+
+// huntGroup looks for a violation in what several writers of one process have done, in one recording after the other.
+func huntGroup(t *testing.T, m *mutants.Mutant, exe, overlay string) {
+	t.Helper()
+	driver, err := bin.BuildLab(overlay, writersFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, states := sandbox.TempDir(t, "group-"), 0
+	for seed := range uint64(5) {
+		r, err := recordGroup(driver, dir, seed%2 == 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &groupHunt{groupRun: r, exe: exe, states: 300}
+		if err := h.explore(dir, seed); err != nil {
+			t.Fatal(err)
+		}
+		if states += h.counts.states; len(h.bad) > 0 {
+			t.Logf("found after %d states: %v", states, h.bad[0])
+			return
+		}
+	}
+	t.Errorf("%s survived %d states\n%s", m.Name, states, m.Doc)
 }
 
 // first explores one seed up to its first violation. A bug that shows without any crash counts too.

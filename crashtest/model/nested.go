@@ -35,7 +35,7 @@ func (x *Explorer) nested(s *State, rec *Recording, first int) ([]*Violation, er
 		}
 		c := all[i]
 		n := *s
-		n.Again, n.Image, n.How = true, rec.State(c), s.How+"\nthen the recovery: "+rec.describe(c)
+		n.Again, n.Image, n.How = true, rec.State(c), s.How+"\nthen the recovery: "+rec.Describe(c)
 		if !x.fresh(&n) {
 			continue
 		}
