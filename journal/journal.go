@@ -73,8 +73,16 @@ func (j *DB) Put(done []uuid.UUID, records ...*Record) error {
 				return err
 			}
 		}
-		return nil
+		_, err := tx.Bucket(bucketRecords).NextSequence()
+		return err
 	})
+}
+
+// Serial is how many puts the journal has seen since Format, also of the one that it is a copy of. An older copy of it has
+// seen fewer.
+func (j *DB) Serial() (n uint64, err error) {
+	err = j.view(func(tx *bolt.Tx) error { n = tx.Bucket(bucketRecords).Sequence(); return nil })
+	return n, err
 }
 
 // checked encodes a new record. One that cannot be read back would leave the tree half-way for good: better no commit.
@@ -260,6 +268,9 @@ func allKept(records *bolt.Bucket) error {
 func copyBucket(to, from *bolt.Bucket) error {
 	if k, _ := to.Cursor().First(); k != nil {
 		return errors.AssertionFailedf("journal: a journal in use cannot be copied to")
+	}
+	if err := to.SetSequence(from.Sequence()); err != nil {
+		return err
 	}
 	return from.ForEach(to.Put)
 }

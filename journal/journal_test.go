@@ -268,6 +268,11 @@ func TestCopyTo(t *testing.T) {
 	if err := j.CopyTo(to); err != nil {
 		t.Fatalf("CopyTo: %v", err)
 	}
+	if from, err := j.Serial(); err != nil || from == 0 {
+		t.Errorf("Serial = %d, %v, want the number of puts", from, err)
+	} else if got, err := to.Serial(); err != nil || got != from {
+		t.Errorf("Serial of the copy = %d, %v, want %d", got, err, from)
+	}
 	if err := to.Close(); err != nil {
 		t.Fatal(err)
 	}

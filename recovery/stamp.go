@@ -16,13 +16,14 @@ const (
 )
 
 // stamp says in the view lock's file whether steps of a transaction are being done. It is not synced: a reader believes
-// a stamp only of this boot and this mount, and of those the page cache tells.
-func (e *Env) stamp(state string) error {
+// a stamp only of this boot and this mount, and of those the page cache tells. After a dirty one comes the serial of the
+// journal: see outdated.
+func (e *Env) stamp(state, more string) error {
 	line, err := stampLine(e.State, state)
 	if err != nil {
 		return err
 	}
-	if _, err = e.View.WriteAt([]byte(line), 0); err != nil {
+	if _, err = e.View.WriteAt([]byte(line+more), 0); err != nil {
 		err = bareErrno(err)
 	}
 	return err
@@ -52,7 +53,7 @@ func (e *Env) MarkClean() error {
 	if Clean(e.State, e.View) {
 		return nil
 	}
-	return e.stamp(clean)
+	return e.stamp(clean, "")
 }
 
 // stampLine has a fixed length on one boot, so that one write replaces one stamp.

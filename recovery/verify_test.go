@@ -203,7 +203,7 @@ func TestStamp(t *testing.T) {
 	check("stamped clean", true)
 	line, err := os.ReadFile(w.path(".txcommit/view.lock"))
 	w.must(err)
-	w.must(w.env.stamp(dirty))
+	w.must(w.env.begin())
 	check("stamped dirty", false)
 	for _, other := range []string{
 		"", "clean", string(line[:len(line)-2]), strings.Replace(string(line), "clean", "clear", 1), "clean x 1\n",
@@ -218,7 +218,7 @@ func TestStamp(t *testing.T) {
 	after(exchange, nothing)(w)
 	w.put(journal.Decided)
 	w.rec.Stage.Ino++
-	w.must(w.env.stamp(dirty))
+	w.must(w.env.begin())
 	if _, err := w.recover(); err != nil {
 		t.Fatal(err)
 	}
