@@ -1,3 +1,5 @@
+//go:build !txcommit_noschema
+
 package txn
 
 import (
