@@ -103,8 +103,22 @@ func renew(env *recovery.Env, rep *Report) error {
 			rep.Displaced = append(rep.Displaced, kept)
 		}
 	}
+	// The new journal counts its puts anew: an old stamp would make it look like an older one that was put back.
+	if err := forgetStamp(state); err != nil {
+		return err
+	}
 	if err := makeJournal(state, nil); err != nil || stored {
 		return err
 	}
 	return writeFormat(state)
+}
+
+// forgetStamp empties the view lock: without a stamp the store counts as dirty.
+func forgetStamp(state *fsys.Dir) error {
+	f, _, err := openLock(state, viewFile)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return recovery.PathErrno("truncate", statePath(viewFile), f.Truncate(0))
 }
