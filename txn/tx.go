@@ -145,7 +145,8 @@ func (tx *Tx) Apply(m *manifest.Manifest, dir string) error {
 	return nil
 }
 
-// ApplyOps adds ops. They are the transaction's then.
+// ApplyOps adds ops, which are the transaction's then: ops is empty afterwards. After an error the ops before the one that
+// it names have been added, and the transaction is good for Rollback alone.
 func (tx *Tx) ApplyOps(ops *Ops) error {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
