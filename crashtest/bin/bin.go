@@ -51,7 +51,7 @@ func build(overlay, module, folder string) (string, error) {
 		return "", err
 	}
 	exe := filepath.Join(dir, filepath.Base(folder))
-	args := []string{"build", "-tags", "txcommit_noschema", "-o", exe}
+	args := []string{"build", "-tags", "txcommit_noschema", "-ldflags", "-s -w", "-o", exe}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}

@@ -147,7 +147,7 @@ func TestGroupPowerCuts(t *testing.T) {
 				t.Error(err)
 			}
 			seed := rand.Uint64()
-			h := &groupHunt{groupRun: r, exe: bin.Need(t), states: c.states}
+			h := &groupHunt{groupRun: r, exe: bin.Need(t), states: c.states, keep: true}
 			if err := h.explore(dir, seed); err != nil {
 				t.Fatal(err)
 			}

@@ -74,6 +74,7 @@ type groupHunt struct {
 	*groupRun
 	exe    string
 	states int
+	keep   bool // save what is found, for TestGroupReplay
 
 	mu     sync.Mutex
 	seen   map[uint64]bool
@@ -191,7 +192,7 @@ func (h *groupHunt) count(s *groupState, rep *oracle.Report, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if err != nil {
-		h.bad = append(h.bad, fmt.Errorf("acknowledged were %v: %w\n%s", s.acked, err, s.how))
+		h.bad = append(h.bad, fmt.Errorf("acknowledged were %v: %w\n%s\nreplay: %s", s.acked, err, s.how, h.again(s)))
 		return
 	}
 	if s.again {
