@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -33,6 +35,13 @@ func (c cleaning) Run() int {
 
 // TestScript runs the command as its users do: one script for each command, with text, JSON, errors and exit codes.
 func TestScript(t *testing.T) {
+	// Who runs the tests may ignore these, as nohup does, and so would all that the scripts start: what is handled here is
+	// theirs to handle.
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
