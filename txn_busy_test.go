@@ -63,25 +63,46 @@ func TestBusyInTime(t *testing.T) {
 	}
 }
 
+// heldBy returns the pid of the process that holds the store, 0 if none does.
+func heldBy(t *testing.T, root string) int {
+	t.Helper()
+	s, err := txn.Status(ctx, root, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.State != "busy" || s.Holder == nil {
+		return 0
+	}
+	return s.Holder.PID
+}
+
 // TestBusySaysWhoHoldsIt stops a process that holds the store, because a view of this process keeps it waiting, and asks
 // in every way who that is: by the library, by the command, and by status.
 func TestBusySaysWhoHoldsIt(t *testing.T) {
+	needProc(t)
 	root, st := seeded(t, map[string]string{"held": "old"})
 	hasty := open(t, root, &txn.Options{LockTimeout: 50 * time.Millisecond})
 	var c *crew
 	err := st.View(ctx, func(fs.FS) error {
 		c = hire(t, newRand(t), root, "hold", 1, 0)
 		holder := 0
-		eventually(t, "the worker holds the store", func() bool {
-			s, err := txn.Status(ctx, root, nil)
-			if err == nil && s.State == "busy" && s.Holder != nil && s.Holder.PID != os.Getpid() {
-				holder = s.Holder.PID
+		eventually(t, "the worker is stopped while it holds the store", func() bool {
+			if holder = heldBy(t, root); holder == 0 || holder == os.Getpid() {
+				return false
 			}
-			return holder != 0
+			if err := syscall.Kill(holder, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the signal has come", func() bool { return isStopped(t, holder) })
+			if heldBy(t, root) == holder {
+				return true
+			}
+			// It has only looked for what is to be recovered.
+			if err := syscall.Kill(holder, syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			return false
 		})
-		if err := syscall.Kill(holder, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
 		defer syscall.Kill(holder, syscall.SIGCONT)
 		want := fmt.Sprintf("held by pid %d on ", holder)
 		others := make(chan error)

@@ -218,6 +218,17 @@ func waitsForLock(pid int) bool {
 	return false
 }
 
+// isStopped says whether a signal has stopped the process pid.
+func isStopped(t *testing.T, pid int) bool {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), ") ")
+	return strings.HasPrefix(rest, "T")
+}
+
 // cli starts the real binary on root.
 func cli(t *testing.T, root, stdin string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
