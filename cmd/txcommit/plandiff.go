@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -27,13 +28,15 @@ func (a *app) diffs(ctx context.Context, tx *txn.Tx, rep *planReport, p *txn.Pla
 		return a.opened(err)
 	}
 	defer func() { _ = was.Close() }() // nothing was written
-	d := &differ{was: was.FS(), now: tx.FS(), stays: map[string]bool{}}
+	d := &differ{was: was.FS(), now: tx.FS(), left: map[string]bool{}}
 	byPath := make(map[string]*changeDoc, len(rep.Changes))
 	for i := range rep.Changes {
 		byPath[string(rep.Changes[i].Path)] = &rep.Changes[i]
 	}
 	for _, c := range p.Changes {
-		d.stays[c.Path] = c.Symbol == '~'
+		if c.Symbol == '>' {
+			d.left[c.From] = true
+		}
 	}
 	for _, c := range p.Changes {
 		if err := ctx.Err(); err != nil {
@@ -51,7 +54,7 @@ func (a *app) diffs(ctx context.Context, tx *txn.Tx, rep *planReport, p *txn.Pla
 // differ compares the tree as it is with the tree as it would be.
 type differ struct {
 	was, now fs.FS
-	stays    map[string]bool // the paths at which something else comes when a file is renamed away
+	left     map[string]bool // the old names of what is renamed
 }
 
 func (d *differ) change(c txn.Change) (string, error) {
@@ -60,10 +63,22 @@ func (d *differ) change(c txn.Change) (string, error) {
 		return d.renamed(c)
 	case c.Symbol == 'm' && !c.After.Mode.IsDir():
 		return header(c.Path, c.Path) + modes(c), nil
+	case c.Symbol == '~' && d.isLeft(c.Path):
+		return d.content(txn.Change{Symbol: '+', Path: c.Path, After: c.After})
 	case c.Symbol == '+' || c.Symbol == '-' || c.Symbol == '~':
 		return d.content(c)
 	}
 	return "", nil
+}
+
+// isLeft says that what was at a path is renamed: what comes there is new, and has nothing of it, not even its mode.
+func (d *differ) isLeft(name string) bool {
+	for ; name != "."; name = path.Dir(name) {
+		if d.left[name] {
+			return true
+		}
+	}
+	return false
 }
 
 // renamed tells of each file that a rename moves, and before that of the one that it replaces.
@@ -79,11 +94,7 @@ func (d *differ) renamed(c txn.Change) (string, error) {
 	err := fs.WalkDir(d.now, c.Path, func(to string, e fs.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
 			from := c.From + strings.TrimPrefix(to, c.Path)
-			verb := "rename"
-			if d.stays[from] {
-				verb = "copy"
-			}
-			fmt.Fprintf(&b, "%ssimilarity index 100%%\n%s from %s\n%s to %s\n", header(from, to), verb, quote(from), verb, quote(to))
+			fmt.Fprintf(&b, "%ssimilarity index 100%%\nrename from %s\nrename to %s\n", header(from, to), quote(from), quote(to))
 		}
 		return err
 	})
