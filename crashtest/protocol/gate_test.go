@@ -12,8 +12,8 @@ import (
 func cut1(sc *Scenario)         { sc.maxCrash = 1 }
 func cut2(sc *Scenario)         { sc.maxCrash = 2 }
 func user(sc *Scenario)         { sc.maxActs = 1 }
-func userExpect(sc *Scenario)   { sc.maxActs, sc.expect = 1, true }
 func cutUser(sc *Scenario)      { sc.maxCrash, sc.maxActs = 1, 1 }
+func cutExpect(sc *Scenario)    { sc.maxCrash, sc.maxActs, sc.expect = 1, 1, true }
 func cutReused(sc *Scenario)    { sc.maxCrash, sc.maxActs, sc.expect, sc.reused = 1, 1, true, true }
 func cutsRefused(sc *Scenario)  { sc.maxCrash, sc.refusals = 2, 1 }
 func all3(sc *Scenario)         { sc.maxCrash, sc.maxActs, sc.refusals = 1, 1, 1 }
@@ -36,7 +36,7 @@ var hunts = []struct {
 }{
 	{DataNotSynced, "replace two", cut1},
 	{DisplacedLate, "replace two", cutUser},
-	{ExpectNotRechecked, "replace two", userExpect},
+	{ExpectNotRechecked, "replace two", cutExpect},
 	{KeptOwnerStays, "chmod", cutHistory},
 	{LazyRecords, "chmod", cutUser},
 	{MarkerBeforeBarrier3, "replace two", cut1},

@@ -75,7 +75,7 @@ func (r *run) unclear() verdict {
 
 // differs is the answer to a target that is not as recorded.
 func (r *run) differs() verdict {
-	if !r.m.expects(r.tx) || r.m.bug == ExpectNotRechecked {
+	if !r.m.expects(r.tx) || r.m.bug == ExpectNotRechecked && !r.fresh {
 		return fine
 	}
 	return refuse
