@@ -87,7 +87,7 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 		}
 		return err
 	case s.Flags&journal.Exchange == 0 && s.Old.Kind != 0:
-		if err := keepEdited(s, tree, sub, t); err != nil {
+		if err := keepNew(s, tree, sub, t); err != nil {
 			return err
 		}
 		return sub.Rename(OldName(s.Num), tree, s.Name)
@@ -99,10 +99,15 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 	return err
 }
 
-// keepEdited gives our new file at T its name in the stage folder back, if somebody has edited it there: a rename is about to
-// take its last one, and what was written into it goes to displaced/.
-func keepEdited(s *journal.Step, tree, sub *fsys.Dir, t fsys.Info) error {
-	if s.Flags&journal.Linked != 0 || Seal(t) == s.Walk {
+// keepNew gives the new file at T its name in the stage folder back, where a rename is about to take its last one and it is
+// not ours alone: somebody has edited it there, or it is a renamed file whose old name somebody has taken. It goes to
+// displaced/. Links are made where they are needed only: an undo takes no space otherwise.
+func keepNew(s *journal.Step, tree, sub *fsys.Dir, t fsys.Info) error {
+	ours := Seal(t) == s.Walk
+	if s.Flags&journal.Linked != 0 {
+		ours = t.Nlink > 1
+	}
+	if ours {
 		return nil
 	}
 	if err := tree.Link(s.Name, sub, NewName(s.Num)); err != nil && err != syscall.EEXIST {

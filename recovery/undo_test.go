@@ -50,6 +50,9 @@ func TestUndoLinked(t *testing.T) {
 		{"over, done", renamed(exchange, "old", func(w *world, n string) { w.exchange("T", n) }), map[string]string{"F": "file", "T": "old"}, true, nil},
 		{"no exchange, done", renamed(none, "old", func(w *world, n string) { w.rename(n, "T") }), map[string]string{"F": "file", "T": "old"}, true, nil},
 		{"no exchange, both names", renamed(none, "old", func(w *world, _ string) { w.remove("T"); w.link("F", "T") }), map[string]string{"F": "file", "T": "old"}, true, nil},
+		{"over, done, source removed", renamed(exchange, "old", func(w *world, n string) { w.exchange("T", n); w.remove("F") }), tOld, true, []string{"file"}},
+		{"no exchange, done, source removed", renamed(none, "old", func(w *world, n string) { w.rename(n, "T"); w.remove("F") }), tOld, true, []string{"file"}},
+		{"no exchange, done, source replaced", renamed(none, "old", func(w *world, n string) { w.rename(n, "T"); w.replace("F", "theirs") }), map[string]string{"F": "theirs", "T": "old"}, true, []string{"file"}},
 		{"free, done, source removed", renamed(none, "", func(w *world, n string) { w.rename(n, "T"); w.remove("F") }), map[string]string{}, true, []string{"file"}},
 		{"free, done, source replaced", renamed(none, "", func(w *world, n string) { w.rename(n, "T"); w.replace("F", "theirs") }), map[string]string{"F": "theirs"}, true, []string{"file"}},
 	}, journal.Aborting)
