@@ -75,3 +75,35 @@ func TestHalfRemoveFolderMoved(t *testing.T) {
 		t.Errorf("recover: %+v, %v; want ErrIncomplete: e/T is still there", rep, err)
 	}
 }
+
+// Of an install that is to be undone a power cut has shown half, and the folder was moved away since: the new file is in the
+// tree still, so that the transaction is not undone.
+func TestHalfInstallFolderMoved(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		half bool
+		want error
+	}{{"half", true, ErrIncomplete}, {"not done", false, nil}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.mkdir("d")
+			s := w.install(exchange, "d/T", "new")
+			if c.half {
+				w.link(w.staged(NewName(s.Num)), "d/T")
+			}
+			w.put(journal.Aborting)
+			w.rename("d", "e")
+			if rep, err := w.recover(); !errors.Is(err, c.want) {
+				t.Errorf("recover: %+v, %v; want %v", rep, err, c.want)
+			}
+			if !c.half {
+				return
+			}
+			w.rename("e", "d")
+			if rep, err := w.recover(); err != nil {
+				t.Errorf("the folder is back: recover: %+v, %v", rep, err)
+			}
+			w.wantTree(map[string]string{"d": "folder 0755"})
+		})
+	}
+}

@@ -48,11 +48,17 @@ func (r *Run) cannotUndo(s *journal.Step, path string, err error) error {
 		if s.Kind == journal.Remove {
 			name = OldName(s.Num)
 		}
-		if i, serr := statIn(sub, name); serr == nil && inode(i) == s.New {
+		if i, serr := statIn(sub, name); serr == nil && inode(i) == s.New && !halfInstalled(s, i) {
 			return nil
 		}
 	}
 	return PathError("open", path, err)
+}
+
+// halfInstalled says that the staged file n has a second name, which nobody but an install gives it: T's half of a rename
+// that a power cut has shown half of, wherever T's folder is. A link to a user's file has others, and does not tell.
+func halfInstalled(s *journal.Step, n fsys.Info) bool {
+	return s.Kind == journal.Install && s.Flags&journal.Linked == 0 && n.Kind != fsys.Folder && n.Nlink > 1
 }
 
 func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
