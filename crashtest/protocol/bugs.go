@@ -48,6 +48,9 @@ const (
 	AbortingNotPut Bug = "aborting-not-put"
 	// LinkThrown throws a renamed file's second link away where it is the last one.
 	LinkThrown Bug = "link-thrown"
+	// LastNameTaken undoes by a rename over a file that is not ours alone and has no other name, where names cannot be
+	// exchanged.
+	LastNameTaken Bug = "last-name-taken"
 	// FolderByName takes a folder that came out of the tree for the recorded one without looking into it.
 	FolderByName Bug = "folder-not-walked"
 	// AbandonNotPut abandons without making the state durable, and without taking the stage folder away.
@@ -65,6 +68,8 @@ const (
 	EarlierOverlooked Bug = "earlier-overlooked"
 	// Exit7NotSynced does not make durable that the stage folder is gone where the record could not be deleted.
 	Exit7NotSynced Bug = "exit-7-not-synced"
+	// HalfInstallLeft takes a half-done install for one that was never done where the folder of the target has gone.
+	HalfInstallLeft Bug = "half-install-left"
 	// HalfLeft takes a half-done removal for done where the folder of the target has gone.
 	HalfLeft Bug = "half-removal-left"
 	// SecondNameMissed does not see that a file that was removed has got a second name after it was looked at.

@@ -17,10 +17,12 @@ func cutExpect(sc *Scenario)    { sc.maxCrash, sc.maxActs, sc.expect = 1, 1, tru
 func cutReused(sc *Scenario)    { sc.maxCrash, sc.maxActs, sc.expect, sc.reused = 1, 1, true, true }
 func cutsRefused(sc *Scenario)  { sc.maxCrash, sc.refusals = 2, 1 }
 func all3(sc *Scenario)         { sc.maxCrash, sc.maxActs, sc.refusals = 1, 1, 1 }
+func allNoSwap(sc *Scenario)    { all3(sc); sc.noswap, sc.acts = true, []act{moveP} }
 func cutSyncfs(sc *Scenario)    { sc.maxCrash, sc.syncfs = 1, true }
 func cutsNew(sc *Scenario)      { sc.maxCrash, sc.fresh = 2, true }
 func userNoSwap(sc *Scenario)   { sc.maxActs, sc.noswap = 1, true }
 func cutNoSwap(sc *Scenario)    { sc.maxCrash, sc.maxActs, sc.noswap = 1, 1, true }
+func expectNoSwap(sc *Scenario) { sc.maxActs, sc.expect, sc.noswap = 1, true, true }
 func cutLinks(sc *Scenario)     { twoLinks.set(sc) }
 func cutsAbandon(sc *Scenario)  { sc.maxCrash, sc.abandon = 2, true }
 func cutHistory(sc *Scenario)   { sc.maxCrash, sc.history = 2, true }
@@ -70,9 +72,11 @@ var hunts = []struct {
 	{EarlierOverlooked, "replace two", cutProcesses},
 	{Exit7NotSynced, "chmod", all3},
 	{FolderByName, "remove a folder", user},
+	{HalfInstallLeft, "replace and remove", allNoSwap},
 	{HalfLeft, "remove a file", cutUser},
 	{HalvesIgnored, "rename beside", cut1},
 	{KeptDeleted, "chmod", cutHistory},
+	{LastNameTaken, "rename over", expectNoSwap},
 	{LinkThrown, "rename over", all3},
 	{MoveSkipped, "move a folder", user},
 	{MovedNotSynced, "remove a file", all3},

@@ -30,6 +30,7 @@ var larger = []variant{
 	{"user and refusal, expect", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.refusals, sc.expect = 1, 1, 1, true }},
 	{"refusal, crash in crash", func(sc *Scenario) { sc.maxCrash, sc.refusals = 2, 1 }},
 	{"refusal, no exchange", func(sc *Scenario) { sc.maxCrash, sc.refusals, sc.noswap = 1, 1, true }},
+	{"user, expect, no exchange", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.expect, sc.noswap = 1, 1, true, true }},
 	{"abandon and user", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.abandon = 1, 1, true }},
 	{"process and user", func(sc *Scenario) { sc.maxCrash, sc.maxActs, sc.process[0] = 1, 1, true }},
 	{"user, crash in crash", func(sc *Scenario) { sc.maxCrash, sc.maxActs = 2, 1 }},

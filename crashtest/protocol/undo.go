@@ -9,7 +9,7 @@ func (r *run) undo(i int) verdict {
 		if st.kind == remove {
 			name = oldName(r.tx, i)
 		}
-		if (st.kind == install || st.kind == remove) && m.same(m.look(name), r.rec.staged[i]) {
+		if (st.kind == install || st.kind == remove) && m.same(m.look(name), r.rec.staged[i]) && !r.halfInstalled(st, m.look(name)) {
 			return fine // it was never done
 		}
 		return cannot
@@ -39,14 +39,23 @@ func (r *run) undo(i int) verdict {
 	return v
 }
 
+// halfInstalled says that a staged file has a second name: T's half of a rename, wherever T's folder is.
+func (r *run) halfInstalled(st step, n inode) bool {
+	return st.kind == install && !st.linked() && !r.m.isFolder(n) && r.m.links(n) > 1 && r.m.bug != HalfInstallLeft
+}
+
 func (r *run) undoInstall(i int, st step, at slot) verdict {
 	m, name, old := r.m, newName(r.tx, i), oldName(r.tx, i)
-	if !m.same(m.look(at), r.rec.staged[i]) {
+	was := m.look(at)
+	if !m.same(was, r.rec.staged[i]) {
 		return fine
 	}
 	n := m.look(name)
 	m.within("undo, before the call", r.tx, i)
 	t := m.s.disk.seen[at]
+	if m.noswap && r.rec.old[i].inode != none && t != was && t != none {
+		m.s.released.add(uint8(t)) // the contract says so
+	}
 	linked, over := st.linked(), r.rec.old[i].inode != none
 	switch {
 	case m.same(n, r.rec.staged[i]) && m.bug != HalvesIgnored: // both names of a half-done rename
@@ -67,11 +76,24 @@ func (r *run) undoInstall(i int, st step, at slot) verdict {
 		if m.s.disk.seen[old] == none {
 			return cannot
 		}
+		r.keepNew(i, st, at, t)
 		m.s.rename(old, at)
 	case t != none:
 		m.s.rename(at, name)
 	}
 	return fine
+}
+
+// keepNew gives the new file at T its name in the stage folder back, where a rename is about to take its last one and it is
+// not ours alone.
+func (r *run) keepNew(i int, st step, at slot, t inode) {
+	m := r.m
+	if st.linked() && m.links(t) > 1 || !st.linked() && !m.s.edited.has(uint8(t)) || m.bug == LastNameTaken {
+		return
+	}
+	m.s.put(newName(r.tx, i), t)
+	m.s.sync(stageA + inode(r.tx))
+	m.within("undo, linked back", r.tx, i)
 }
 
 func (r *run) undoRemove(i int, at slot) verdict {
