@@ -189,6 +189,9 @@ func (p *preparer) linkOld(st *step, s *staged) error {
 	if st.old.Kind == fsys.Folder {
 		return errors.Wrap(ErrUnsupported, "this file system cannot exchange names, so a directory cannot be replaced in one step")
 	}
+	if s.info.Kind == fsys.Folder { // the rename would be refused, after the commit point
+		return errors.Wrap(ErrUnsupported, "this file system cannot exchange names, so a directory cannot take a file's place in one step")
+	}
 	d, err := p.res.handle(st.folder)
 	if err != nil {
 		return err

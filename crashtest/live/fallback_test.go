@@ -65,7 +65,7 @@ func TestFallbacks(t *testing.T) {
 	}
 }
 
-// TestNoFallback has neither hard links nor an exchange of names, or only no hard links where a rename of a file needs one:
+// TestNoFallback has neither hard links nor an exchange of names, or only one of them missing, where nothing else will do:
 // the whole transaction is refused before its commit point, with the reason.
 func TestNoFallback(t *testing.T) {
 	needs(t)
@@ -81,6 +81,14 @@ func TestNoFallback(t *testing.T) {
 		{
 			`{"version": 1, "ops": [{"op": "write", "path": "a", "content": "x"}, {"op": "rename", "from": "m", "to": "m2"}]}`,
 			lacking["links"], "rename m2: a rename needs a second link to the file: operation not permitted",
+		},
+		{
+			`{"version": 1, "ops": [{"op": "write", "path": "still", "content": "x"}, {"op": "tree", "path": "tree", "source": "src", "prune": true}]}`,
+			lacking["exchange"], "tree/d: this file system cannot exchange names, so a directory cannot be replaced in one step",
+		},
+		{
+			`{"version": 1, "ops": [{"op": "write", "path": "still", "content": "x"}, {"op": "tree", "path": "tree", "source": "src2", "prune": true}]}`,
+			lacking["exchange"], "tree/f: this file system cannot exchange names, so a directory cannot take a file's place in one step",
 		},
 	} {
 		f := &fallback{T: t, refuse: tt.refuse}
@@ -118,8 +126,11 @@ type planted struct {
 func (f *fallback) plant() planted {
 	f.Helper()
 	dir := sandbox.TempDir(f.T, "fallback-")
-	for name, content := range map[string]string{"a": "old a", "d/b": "old b", "gone": "going", "m": "mode", "still": "life"} {
-		at := filepath.Join(dir, "root", name)
+	for name, content := range map[string]string{
+		"root/a": "old a", "root/d/b": "old b", "root/gone": "going", "root/m": "mode", "root/still": "life",
+		"root/tree/d/in": "a folder", "root/tree/f": "a file", "src/d": "no folder", "src2/f/in": "no file",
+	} {
+		at := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			f.Fatal(err)
 		}
