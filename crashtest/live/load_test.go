@@ -33,6 +33,12 @@ const (
 // of transactions on one root. All of them stop with an error, and after the next mount the files of each writer are
 // of one version: the last that was acknowledged, or the one that was cut, as its exit code says.
 func TestShutdownUnderLoad(t *testing.T) {
+	var runs, all atomic.Int64
+	t.Cleanup(func() { // after all of them, which run in parallel
+		if runs.Load() > 0 && all.Load() == 0 {
+			t.Error("no shutdown has cut a transaction: nothing was recovered")
+		}
+	})
 	for _, fs := range []sandbox.FS{sandbox.Ext4, sandbox.XFS} {
 		for _, flags := range []uint32{logFlush, noLogFlush} {
 			t.Run(fmt.Sprintf("%s,flags=%d", fs.Name, flags), func(t *testing.T) {
@@ -49,6 +55,8 @@ func TestShutdownUnderLoad(t *testing.T) {
 					l.unmount()
 				}
 				t.Logf("%d runs, %d transactions recovered", loadRuns, recovered)
+				runs.Add(loadRuns)
+				all.Add(int64(recovered))
 			})
 		}
 	}
