@@ -46,10 +46,10 @@ func (p *patch) apply(files []*gitdiff.File) error {
 	}
 	for _, f := range files {
 		if f.OldMode&gitKind == gitSubmodule || f.NewMode&gitKind == gitSubmodule {
-			return p.refuse(f.NewName+f.OldName, fmt.Errorf("is a submodule, which no file can be (%w)", fs.ErrInvalid))
+			return p.refuse(f.NewName+f.OldName, badInputf("is a submodule, which no file can be"))
 		}
 		if f.IsBinary && f.BinaryFragment == nil {
-			return p.refuse(f.NewName, fmt.Errorf("is binary, and its content is not in the patch; make it with git diff --binary (%w)", fs.ErrInvalid))
+			return p.refuse(f.NewName, badInputf("is binary, and its content is not in the patch; make it with git diff --binary"))
 		}
 		if err := p.file(f); err != nil {
 			return err
@@ -65,8 +65,14 @@ func (p *patch) refuse(name string, err error) error {
 
 // conflict says that a file is not as the diff expects.
 func (p *patch) conflict(name, format string, args ...any) error {
-	return p.refuse(name, fmt.Errorf(format+" (%w)", append(args, txn.ErrConflict)...))
+	return p.refuse(name, &mismatch{fmt.Sprintf(format, args...)})
 }
+
+// mismatch is a conflict: it says what is not as the diff expects.
+type mismatch struct{ text string }
+
+func (m *mismatch) Error() string { return m.text }
+func (m *mismatch) Unwrap() error { return txn.ErrConflict }
 
 func (p *patch) file(f *gitdiff.File) error {
 	if f.IsNew {
