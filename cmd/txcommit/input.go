@@ -56,6 +56,19 @@ func (i *inputFlags) args(cmd *cobra.Command, args []string) error {
 	return exactly("MANIFEST")(cmd, args)
 }
 
+// commitInput makes one transaction of what from or the one argument name, and reports on it. A patch changes a link itself,
+// as in git.
+func (a *app) commitInput(ctx context.Context, flags *commitFlags, from *inputFlags, args []string) error {
+	in, err := a.input(ctx, from, args)
+	if err != nil {
+		return err
+	}
+	if from.patch != "" && flags.symlinks.value == "follow" {
+		flags.symlinks.value = "replace"
+	}
+	return a.commit(ctx, flags, in.key, in.add)
+}
+
 // input is where the ops of a transaction come from.
 type input struct {
 	key string // the id that the user gave it

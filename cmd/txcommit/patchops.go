@@ -90,7 +90,8 @@ func (p *patch) file(f *gitdiff.File) error {
 		if len(content) > 0 {
 			return p.conflict(f.OldName, "has more in it than the patch removes")
 		}
-		return p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
+		return nil
 	}
 	mode, err := p.mode(f, old)
 	if err != nil {
@@ -101,13 +102,13 @@ func (p *patch) file(f *gitdiff.File) error {
 	case f.IsRename && same && mode == 0:
 		return p.rename(f, old)
 	case f.IsRename || f.IsCopy:
-		return p.moved(f, old, content, mode)
+		p.moved(f, old, content, mode)
 	case old.link && !same:
-		return p.add(manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content), Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content), Expect: old.expect})
 	case !same:
-		return p.add(manifest.Op{Kind: manifest.Write, Path: f.NewName, Content: content, Mode: mode, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Write, Path: f.NewName, Content: content, Mode: mode, Expect: old.expect})
 	case mode != 0:
-		return p.add(manifest.Op{Kind: manifest.Chmod, Path: f.NewName, Mode: mode, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Chmod, Path: f.NewName, Mode: mode, Expect: old.expect})
 	}
 	return nil
 }
@@ -123,15 +124,16 @@ func (p *patch) create(f *gitdiff.File) error {
 	} else if bits := uint32(f.NewMode) & 0o7777; f.NewMode != 0 && bits != gitPlain {
 		o.Mode = manifest.ModeOf(bits)
 	}
-	return p.comes(o)
+	p.comes(o)
+	return nil
 }
 
 // comes adds an op that makes something at a path where nothing may be but what the diff takes away.
-func (p *patch) comes(o manifest.Op) error {
+func (p *patch) comes(o manifest.Op) {
 	if !p.gone[path.Join(p.prefix, o.Path)] {
 		o.Expect.State = manifest.ExpectAbsent
 	}
-	return p.add(o)
+	p.add(o)
 }
 
 func (p *patch) rename(f *gitdiff.File, old *oldFile) error {
@@ -152,7 +154,7 @@ func (p *patch) kindAt(path string) manifest.Kind {
 }
 
 // moved adds a file with another name, and other content or another mode. One that is renamed goes from its old name.
-func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manifest.Mode) error {
+func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manifest.Mode) {
 	if mode == 0 {
 		mode = manifest.ModeOf(old.bits)
 	}
@@ -160,22 +162,18 @@ func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manife
 	if old.link {
 		o = manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content)}
 	}
-	if err := p.comes(o); err != nil || f.IsCopy {
-		return err
+	p.comes(o)
+	if !f.IsCopy {
+		p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
 	}
-	return p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
 }
 
 // add adds an op on one path. What is removed and made again is replaced, if it is what the diff says.
-func (p *patch) add(o manifest.Op) error {
-	name := o.Path
-	o.Path = path.Join(".", p.prefix, name)
+func (p *patch) add(o manifest.Op) {
+	o.Path = path.Join(".", p.prefix, o.Path)
 	i, ok := p.at[o.Path]
 	switch {
 	case ok && p.ops[i].Kind == manifest.Remove && o.Kind != manifest.Remove:
-		if o.Kind == manifest.Write && p.ops[i].Expect.State != manifest.ExpectSHA256 {
-			return p.refuse(name, fmt.Errorf("a link cannot become a file by a patch; remove it first (%w)", fs.ErrInvalid))
-		}
 		o.Expect = p.ops[i].Expect
 		p.ops[i] = o
 	case ok && p.ops[i].Kind != manifest.Remove && o.Kind == manifest.Remove:
@@ -184,7 +182,6 @@ func (p *patch) add(o manifest.Op) error {
 		p.at[o.Path] = len(p.ops)
 		p.ops = append(p.ops, o)
 	}
-	return nil
 }
 
 // oldFile is a file as it is before the patch. Of a link the content is what it says.
