@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // git's name of a content, not a protection
 	"crypto/sha256"
 	"errors"
@@ -46,10 +47,10 @@ func (p *patch) apply(files []*gitdiff.File) error {
 	}
 	for _, f := range files {
 		if f.OldMode&gitKind == gitSubmodule || f.NewMode&gitKind == gitSubmodule {
-			return p.refuse(f.NewName+f.OldName, badInputf("is a submodule, which no file can be"))
+			return p.refuse(cmp.Or(f.NewName, f.OldName), badInputf("is a submodule, which no file can be"))
 		}
 		if f.IsBinary && f.BinaryFragment == nil {
-			return p.refuse(f.NewName, badInputf("is binary, and its content is not in the patch; make it with git diff --binary"))
+			return p.refuse(cmp.Or(f.NewName, f.OldName), badInputf("is binary, and its content is not in the patch; make it with git diff --binary"))
 		}
 		if err := p.file(f); err != nil {
 			return err
