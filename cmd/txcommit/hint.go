@@ -31,7 +31,7 @@ var advices = []advice{
 	{context.Canceled, anywhere, "interrupted", ""},
 	{txn.ErrConflict, anywhere, "conflict", "look at what is there now and prepare the change again from that; " +
 		"if its id was used before, choose a new one"},
-	{txn.ErrBusy, anywhere, "busy", "try again when the holder is done ('txcommit status' names it), " +
+	{txn.ErrBusy, anywhere, "busy", "try again when those who hold it are done ('txcommit status' names a writer, but no readers), " +
 		"or wait longer with --lock-timeout"},
 
 	{fs.ErrNotExist, atHistory, "not-found", "'txcommit history' lists what can be undone"},
