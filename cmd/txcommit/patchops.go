@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
 
@@ -51,6 +52,11 @@ func (p *patch) apply(files []*gitdiff.File) error {
 		}
 		if f.IsBinary && f.BinaryFragment == nil {
 			return p.refuse(cmp.Or(f.NewName, f.OldName), badInputf("is binary, and its content is not in the patch; make it with git diff --binary"))
+		}
+		for _, name := range []string{f.OldName, f.NewName} {
+			if _, err := manifest.CleanPath(name, false); name != "" && err != nil {
+				return p.refuse(name, &badInput{err})
+			}
 		}
 		if err := p.file(f); err != nil {
 			return err
@@ -201,7 +207,7 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 		return nil, p.conflict(f.OldName, "is missing")
 	}
 	if err != nil {
-		return nil, p.refuse(f.OldName, err)
+		return nil, p.unreadable(f.OldName, err)
 	}
 	old := &oldFile{link: i.Mode()&fs.ModeSymlink != 0}
 	switch link := f.OldMode&gitKind == gitLink; {
@@ -214,7 +220,7 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 	}
 	file, err := p.root.Open(name)
 	if err != nil {
-		return nil, p.refuse(f.OldName, err)
+		return nil, p.unreadable(f.OldName, err)
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	if old.content, err = io.ReadAll(file); err != nil {
@@ -223,6 +229,15 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 	_, _ = fmt.Sscanf(octal(i.Mode()), "%o", &old.bits)
 	old.expect = manifest.Expect{State: manifest.ExpectSHA256, SHA256: sha256.Sum256(old.content)}
 	return old, nil
+}
+
+// unreadable is an error of the root about one file. What package os has no errno for leads outside.
+func (p *patch) unreadable(name string, err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		err = txn.ErrEscapes
+	}
+	return p.refuse(name, err)
 }
 
 // patched applies the hunks of a file.
