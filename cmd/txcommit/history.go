@@ -97,9 +97,10 @@ func (a *app) gcCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Drop history, and what dead processes have left",
-		Long: `Drop what is kept for undo of all but the last transactions, and delete what dead
-processes have staged. It gives their space back.`,
-		Example: "  txcommit gc\n  txcommit gc --keep 3",
+		Long: `Drop what is kept for undo, of all transactions or with --keep N of all but the last N,
+and delete what dead processes have staged. It gives their space back, and what was
+kept cannot be read or undone any more.`,
+		Example: "  txcommit gc             # nothing can be undone after it\n  txcommit gc --keep 3",
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
@@ -109,7 +110,7 @@ processes have staged. It gives their space back.`,
 			})
 		}),
 	}
-	cmd.Flags().Var(&keep, "keep", "keep what the last `N` transactions replaced")
+	cmd.Flags().Var(&keep, "keep", "keep what the last `N` transactions replaced (default 0)")
 	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
 	return cmd
 }
