@@ -79,7 +79,7 @@ func Abandon(ctx context.Context, root, id string, opts *Options) (*Report, erro
 			return nil
 		})
 		if err == nil && !found {
-			err = errors.Wrapf(fs.ErrNotExist, "transaction %s: there is no store", id)
+			err = missing{errors.Newf("transaction %s: there is no store", id)}
 		}
 		return err
 	})

@@ -85,3 +85,8 @@ func (e invalid) Unwrap() []error { return []error{e.error, fs.ErrInvalid} }
 
 // invalidf makes an error that matches fs.ErrInvalid: the op is wrong whatever the tree holds.
 func invalidf(format string, args ...any) error { return invalid{errors.Newf(format, args...)} }
+
+// missing is an error that matches fs.ErrNotExist without talking of a file.
+type missing struct{ error }
+
+func (e missing) Unwrap() []error { return []error{e.error, fs.ErrNotExist} }

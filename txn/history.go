@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -161,9 +160,9 @@ func findKept(kept []*journal.Record, id string) (*journal.Record, error) {
 	case found != nil:
 		return found, nil
 	case id == "":
-		return nil, errors.Wrap(fs.ErrNotExist, "there is no transaction in the history")
+		return nil, missing{errors.New("there is no transaction in the history")}
 	}
-	return nil, errors.Wrapf(fs.ErrNotExist, "transaction %s is not in the history", id)
+	return nil, missing{errors.Newf("transaction %s is not in the history", id)}
 }
 
 // changesOf lists what a kept transaction did, by path.

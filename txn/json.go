@@ -69,7 +69,7 @@ func (tx *Tx) readJSON(path string, o JSONOptions) ([]byte, Cond, error) {
 		return []byte(o.Missing), IfAbsent(), nil
 	}
 	if err != nil {
-		return nil, Cond{}, pathError("open", path, err)
+		return nil, Cond{}, ofPath("open", path, err)
 	}
 	defer f.Close()
 	if i, err := f.Stat(); err == nil && !i.Mode().IsRegular() && !i.IsDir() {
@@ -77,9 +77,22 @@ func (tx *Tx) readJSON(path string, o JSONOptions) ([]byte, Cond, error) {
 	}
 	text, err := io.ReadAll(f)
 	if err != nil {
-		return nil, Cond{}, pathError("read", path, err)
+		return nil, Cond{}, ofPath("read", path, err)
 	}
 	return text, IfSHA256(sha256.Sum256(text)), nil
+}
+
+// ofPath gives an error of an os.Root, which may name the file as it was opened, the user's path. What package os has no
+// errno for is a path that leads outside.
+func ofPath(op, path string, err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.As(err, &errno):
+		return &fs.PathError{Op: op, Path: path, Err: errno}
+	case errors.Is(err, fs.ErrClosed):
+		return ErrClosed
+	}
+	return &fs.PathError{Op: op, Path: path, Err: ErrEscapes}
 }
 
 // len is the number of ops so far.

@@ -96,11 +96,11 @@ func TestUpdateJSONErrors(t *testing.T) {
 	}{
 		{"broken.json", bump, nil, "broken.json: is not valid JSON: "},
 		{"double.json", bump, nil, "double.json: is not valid JSON: "},
-		{"none.json", bump, fs.ErrNotExist, "none.json: no such file or directory"},
-		{"d", bump, syscall.EISDIR, "d: is a directory"},
+		{"none.json", bump, fs.ErrNotExist, "open none.json: no such file or directory"},
+		{"d", bump, syscall.EISDIR, "read d: is a directory"},
 		{"fifo", bump, nil, "fifo: is a special file"},
-		{"out", bump, nil, "out: "},
-		{"../x", bump, fs.ErrInvalid, `"../x": path has a "..": write it without`},
+		{"out", bump, txn.ErrEscapes, "open out: path leads outside the root"},
+		{"../x", bump, fs.ErrInvalid, `"../x": path has a ".."; write it without`},
 		{"ok.json", func(*jsondoc.Doc) error { return broken }, broken, "ok.json: broken by the edit"},
 		{"ok.json", func(d *jsondoc.Doc) error { return d.Remove("a") }, fs.ErrNotExist, `ok.json: "/a": file does not exist`},
 	} {
@@ -109,7 +109,7 @@ func TestUpdateJSONErrors(t *testing.T) {
 		err = tx.UpdateJSON(tt.path, tt.edit, txn.JSONOptions{})
 		var e *txn.Error
 		if !errors.As(err, &e) || e.Path != tt.path || tt.is != nil && !errors.Is(err, tt.is) ||
-			!strings.Contains(err.Error(), strings.Split(tt.says, "; ")[0][:len(tt.path)]) {
+			!strings.HasPrefix(err.Error(), tt.says) {
 			t.Errorf("%s: got error %v, want one about it that says %q and matches %v", tt.path, err, tt.says, tt.is)
 		}
 		if p, err := tx.Plan(t.Context()); err != nil || p.Effective() {

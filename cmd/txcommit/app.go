@@ -78,6 +78,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(a.applyCommand(), a.syncCommand(), a.planCommand(), a.recoverCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.undoCommand(), a.gcCommand(), a.runCommand(), a.viewCommand(), a.doctorCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 		exitCodesTopic())
 	completeFlags(root)
+	root.InitDefaultHelpFlag() // or else what follows -h is taken for its value
 	return root
 }
 

@@ -36,11 +36,7 @@ If a crash has left something unfinished, that is ended first.`,
   git diff main | txcommit apply --patch -`,
 		Args: from.args,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
-			in, err := a.input(cmd.Context(), from, args)
-			if err != nil {
-				return err
-			}
-			return a.commit(cmd.Context(), flags, in.key, in.add)
+			return a.commitInput(cmd.Context(), flags, from, args)
 		}),
 	}
 	flags.register(cmd.Flags())

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 
@@ -83,4 +84,15 @@ func (a *app) child(argv []string) *child {
 		c.Stdout = a.stderr
 	}
 	return &child{cmd: c}
+}
+
+// startError says why a command could not be started, by the name that it was called by.
+func startError(name string, err error) error {
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	}
+	return at(atCommand, &fs.PathError{Op: "start", Path: name, Err: err})
 }

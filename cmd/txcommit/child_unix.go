@@ -35,7 +35,7 @@ func (c *child) run(ctx context.Context) (ended, error) {
 	}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.start(); err != nil {
-		return ended{}, err
+		return ended{}, startError(c.cmd.Args[0], err)
 	}
 	group := c.cmd.Process.Pid
 	states := make(chan unix.WaitStatus)

@@ -41,12 +41,41 @@ transactions. Load it where the shell starts:
 	}
 }
 
+// bashWords puts the words of the command line together, which bash splits also at = and :. The script of cobra leaves that to
+// the package bash-completion, which not everybody has; with it, this is not called.
+const bashWords = `
+__txcommit_init_completion()
+{
+    local i word gap line=${COMP_LINE:0:COMP_POINT}
+    COMPREPLY=() words=() cword=-1 cur= prev=
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        word=${COMP_WORDS[i]}
+        gap=${line%%[![:space:]]*}
+        line=${line#"$gap"}
+        if ((i == COMP_CWORD)); then
+            word=$line # as far as the cursor
+        fi
+        line=${line#"$word"}
+        if [[ $i -gt 0 && -z $gap && ($word == [=:]* || ${COMP_WORDS[i-1]} == *[=:]) ]]; then
+            words[cword]+=$word
+        else
+            words[++cword]=$word
+        fi
+    done
+    cur=${words[cword]}
+    if ((cword > 0)); then
+        prev=${words[cword-1]}
+    fi
+}
+`
+
 func completionScript(root *cobra.Command, shell string) (string, error) {
 	var b bytes.Buffer
 	var err error
 	switch shell {
 	case "bash":
 		err = root.GenBashCompletionV2(&b, true)
+		b.WriteString(bashWords)
 	case "zsh":
 		err = root.GenZshCompletion(&b)
 	case "fish":

@@ -38,6 +38,7 @@ const (
 	atAbandon        // the id to be abandoned
 	atHistory        // the id of a kept transaction
 	atSync           // making a folder equal to another one
+	atCommand        // starting another command
 	atRollback       // a step after the commit point; all was undone
 	atCleanup        // after the change was in place
 )

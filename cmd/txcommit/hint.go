@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os/exec"
 	"syscall"
 
 	"github.com/txcommit/txcommit/txn"
@@ -30,15 +31,15 @@ var advices = []advice{
 	{context.Canceled, anywhere, "interrupted", ""},
 	{txn.ErrConflict, anywhere, "conflict", "look at what is there now and prepare the change again from that; " +
 		"if its id was used before, choose a new one"},
-	{txn.ErrBusy, anywhere, "busy", "try again when the holder is done ('txcommit status' names it), " +
+	{txn.ErrBusy, anywhere, "busy", "try again when those who hold it are done ('txcommit status' names a writer, but no readers), " +
 		"or wait longer with --lock-timeout"},
 
 	{fs.ErrNotExist, atHistory, "not-found", "'txcommit history' lists what can be undone"},
 	{fs.ErrNotExist, atAbandon, "not-found", "'txcommit status' lists the ids of unfinished transactions"},
-	{fs.ErrNotExist, atManifest, "not-found", "check the name of the manifest, which is relative to the working directory"},
+	{fs.ErrNotExist, atManifest, "not-found", "check the name of the file, which is relative to the working directory"},
 	{syscall.EISDIR, atManifest, "is-directory", "name a file, or - for standard input"},
-	{syscall.ENOTDIR, atManifest, "not-directory", "check the folders in the name of the manifest"},
-	{fs.ErrPermission, atManifest, "permission", "check that you may read the manifest"},
+	{syscall.ENOTDIR, atManifest, "not-directory", "check the folders in the name of the file"},
+	{fs.ErrPermission, atManifest, "permission", "check that you may read the file"},
 	{fs.ErrNotExist, atRoot, "not-found", "make the root first, or name another folder with --root"},
 	{fs.ErrNotExist, atStore, "not-found", "something in .txcommit was deleted or replaced meanwhile: try again"},
 	{syscall.ENOTDIR, atRoot, "not-directory", "the root must be a folder: check --root"},
@@ -47,6 +48,12 @@ var advices = []advice{
 	{syscall.ENOTDIR, atSync, "not-directory", "name a folder as SRC, and see that all above PATH are folders; " +
 		"below PATH, --prune replaces a file by a folder"},
 	{syscall.EISDIR, atSync, "is-directory", "--prune replaces a folder below PATH that SRC has as a file"},
+
+	{exec.ErrNotFound, atCommand, "not-found", "check the name of CMD; one in the working directory is called ./CMD"},
+	{fs.ErrNotExist, atCommand, "not-found", "check the name of CMD, which is relative to the working directory; " +
+		"if it is a script, also the interpreter in its first line"},
+	{fs.ErrPermission, atCommand, "permission", "name a file that you may execute as CMD (chmod +x)"},
+	{syscall.EISDIR, atCommand, "is-directory", "name a file that you may execute as CMD"},
 
 	{txn.ErrEscapes, anywhere, "escapes", "keep paths and links inside the root; an absolute link leaves it"},
 	{txn.ErrUnsupported, anywhere, "unsupported", "use a root on a local file system such as ext4, XFS or btrfs; " +

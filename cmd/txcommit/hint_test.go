@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,7 +50,7 @@ func TestAdvise(t *testing.T) {
 		{"journal", at(atRoot, txn.ErrJournal), "journal", "--rebuild"},
 		{"cleanup", at(atCleanup, syscall.EIO), "cleanup", "next run"},
 		{"rolled back for its cause", at(atRollback, op(syscall.ENOSPC)), "no-space", "free space"},
-		{"missing manifest", at(atManifest, fs.ErrNotExist), "not-found", "name of the manifest"},
+		{"missing manifest", at(atManifest, fs.ErrNotExist), "not-found", "name of the file"},
 		{"manifest is a folder", at(atManifest, syscall.EISDIR), "is-directory", "standard input"},
 		{"missing root", at(atRoot, fs.ErrNotExist), "not-found", "--root"},
 		{"root is a file", at(atRoot, syscall.ENOTDIR), "not-directory", "--root"},
@@ -57,6 +58,10 @@ func TestAdvise(t *testing.T) {
 		{"missing SRC", at(atSync, op(syscall.ENOENT)), "not-found", "SRC"},
 		{"SRC is a file", at(atSync, op(syscall.ENOTDIR)), "not-directory", "folder as SRC"},
 		{"folder in the way of sync", at(atSync, op(syscall.EISDIR)), "is-directory", "--prune"},
+		{"CMD is not in $PATH", startError("a", &exec.Error{Name: "a", Err: exec.ErrNotFound}), "not-found", "./CMD"},
+		{"missing CMD", startError("./a", &fs.PathError{Op: "fork/exec", Path: "./a", Err: syscall.ENOENT}), "not-found", "interpreter"},
+		{"CMD that cannot be executed", startError("./a", syscall.EACCES), "permission", "chmod +x"},
+		{"CMD is a folder", startError("/", &exec.Error{Name: "/", Err: syscall.EISDIR}), "is-directory", "execute"},
 		{"interrupted", context.Canceled, "interrupted", ""},
 		{"bad op", op(fs.ErrInvalid), "invalid", ""},
 		{"anything else", errors.New("strange"), "failed", ""},

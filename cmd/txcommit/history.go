@@ -13,7 +13,8 @@ import (
 )
 
 func (a *app) historyCommand() *cobra.Command {
-	return &cobra.Command{
+	var allowUnsafeFS bool
+	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "List the transactions that can be undone",
 		Long: `List the transactions of which is kept what they replaced, the newest first: id, time,
@@ -22,17 +23,20 @@ are kept.`,
 		Example: "  txcommit history\n  txcommit history -C /srv/site -o json",
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(st *txn.Store) error {
+			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
 				kept, err := st.History(cmd.Context())
-				a.report = &historyReport{Transactions: keptDocs(kept)}
+				a.report = &historyReport{keptDocs(kept), recoveredDocs(st.Recovered())}
 				return err
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
+	return cmd
 }
 
 func (a *app) showCommand() *cobra.Command {
-	return &cobra.Command{
+	var allowUnsafeFS bool
+	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show what a transaction of the history changed",
 		Long: `Show what a transaction of the history changed, one line a path as in plan, and how much
@@ -41,16 +45,18 @@ is kept to undo it. The ID may be shortened as long as it is clear.`,
 		Args:              exactly("ID"),
 		ValidArgsFunction: a.completeKept,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
-			return a.withStore(cmd.Context(), func(st *txn.Store) error {
+			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
 				k, changes, err := st.Show(cmd.Context(), args[0])
 				if err != nil {
 					return at(atHistory, err)
 				}
-				a.report = newShowReport(*k, changes)
+				a.report = newShowReport(*k, changes, st.Recovered())
 				return nil
 			})
 		}),
 	}
+	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
+	return cmd
 }
 
 func (a *app) undoCommand() *cobra.Command {
@@ -87,32 +93,41 @@ nothing is done, unless --force puts back the old state all the same.`,
 }
 
 func (a *app) gcCommand() *cobra.Command {
-	keep := count(0)
+	keep, allowUnsafeFS := count(0), false
 	cmd := &cobra.Command{
 		Use:   "gc",
 		Short: "Drop history, and what dead processes have left",
-		Long: `Drop what is kept for undo of all but the last transactions, and delete what dead
-processes have staged. It gives their space back.`,
-		Example: "  txcommit gc\n  txcommit gc --keep 3",
+		Long: `Drop what is kept for undo, of all transactions or with --keep N of all but the last N,
+and delete what dead processes have staged. It gives their space back, and what was
+kept cannot be read or undone any more.`,
+		Example: "  txcommit gc             # nothing can be undone after it\n  txcommit gc --keep 3",
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
-			return a.withStore(cmd.Context(), func(st *txn.Store) error {
+			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
 				dropped, err := st.GC(cmd.Context(), int(keep))
-				a.report = &gcReport{Dropped: keptDocs(dropped)}
+				a.report = &gcReport{keptDocs(dropped), recoveredDocs(st.Recovered())}
 				return err
 			})
 		}),
 	}
-	cmd.Flags().Var(&keep, "keep", "keep what the last `N` transactions replaced")
+	cmd.Flags().Var(&keep, "keep", "keep what the last `N` transactions replaced (default 0)")
+	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)
 	return cmd
 }
 
-// withStore runs f with the store of the root, for commands that do not commit.
-func (a *app) withStore(ctx context.Context, f func(*txn.Store) error) error {
-	st, err := txn.Open(ctx, a.flags.root, a.flags.options())
+// withStore runs f with the store of the root, for commands that do not commit. Their reports tell what was recovered first;
+// as text they are lists, so it is told on standard error.
+func (a *app) withStore(ctx context.Context, allowUnsafeFS bool, f func(*txn.Store) error) error {
+	o := a.flags.options()
+	o.AllowUnsafeFS = allowUnsafeFS
+	st, err := txn.Open(ctx, a.flags.root, o)
 	if err != nil {
+		before := newCommitReport()
+		before.before(err)
+		a.report = before
 		return a.opened(err)
 	}
+	a.tellRecovered(st.Recovered())
 	return errors.Join(f(st), st.Close())
 }
 
@@ -123,6 +138,7 @@ func (a *app) completeKept(cmd *cobra.Command, args []string, _ string) ([]strin
 	}
 	o := a.flags.options()
 	o.LockTimeout, o.ReadOnly = -1, true // to press a key must neither wait for others nor recover anything
+	o.AllowUnsafeFS = true               // nor does it promise anything
 	st, err := txn.Open(cmd.Context(), a.flags.root, o)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -169,7 +185,8 @@ func (d keptDoc) String() string {
 }
 
 type historyReport struct {
-	Transactions []keptDoc `json:"transactions"`
+	Transactions []keptDoc      `json:"transactions"`
+	Recovered    []recoveredDoc `json:"recovered"`
 }
 
 func (r *historyReport) text() string {
@@ -185,11 +202,12 @@ func (r *historyReport) text() string {
 
 type showReport struct {
 	keptDoc
-	Changes []changeDoc `json:"changes"`
+	Changes   []changeDoc    `json:"changes"`
+	Recovered []recoveredDoc `json:"recovered"`
 }
 
-func newShowReport(k txn.Kept, changes []txn.Change) *showReport {
-	r := &showReport{keptDoc: keptDoc(k), Changes: []changeDoc{}}
+func newShowReport(k txn.Kept, changes []txn.Change, first []txn.Recovery) *showReport {
+	r := &showReport{keptDoc: keptDoc(k), Changes: []changeDoc{}, Recovered: recoveredDocs(first)}
 	for _, c := range changes {
 		doc := changeDoc{Symbol: string(rune(c.Symbol)), Path: pathDoc(c.Path), From: pathDoc(c.From)}
 		r.Changes = append(r.Changes, doc)
@@ -207,7 +225,8 @@ func (r *showReport) text() string {
 }
 
 type gcReport struct {
-	Dropped []keptDoc `json:"dropped"`
+	Dropped   []keptDoc      `json:"dropped"`
+	Recovered []recoveredDoc `json:"recovered"`
 }
 
 func (r *gcReport) text() string {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 const inputHelp = `--tar FILE unpacks a tar archive, also compressed by gzip or zstd: files, folders and
@@ -46,14 +48,41 @@ func (i *inputFlags) args(cmd *cobra.Command, args []string) error {
 		if patch && !i.set.Changed("strip") {
 			i.strip = 1
 		}
-		if i.strip < 0 {
-			return errors.New("--strip: must not be negative")
+		if err := i.checkNames(); err != nil {
+			return err
 		}
 		return exactly()(cmd, args)
 	case i.set.Changed("prefix") || i.set.Changed("strip"):
 		return errors.New("--prefix and --strip: only with --tar or --patch")
 	}
 	return exactly("MANIFEST")(cmd, args)
+}
+
+// checkNames checks what is done to the names in an archive or a patch.
+func (i *inputFlags) checkNames() error {
+	if i.strip < 0 {
+		return errors.New("--strip: must not be negative")
+	}
+	if !i.set.Changed("prefix") {
+		return nil
+	}
+	if _, err := manifest.CleanPath(i.prefix, true); err != nil {
+		return fmt.Errorf("--prefix: %w", err)
+	}
+	return nil
+}
+
+// commitInput makes one transaction of what from or the one argument name, and reports on it. A patch changes a link itself,
+// as in git.
+func (a *app) commitInput(ctx context.Context, flags *commitFlags, from *inputFlags, args []string) error {
+	in, err := a.input(ctx, from, args)
+	if err != nil {
+		return err
+	}
+	if from.patch != "" && flags.symlinks.value == "follow" {
+		flags.symlinks.value = "replace"
+	}
+	return a.commit(ctx, flags, in.key, in.add)
 }
 
 // input is where the ops of a transaction come from.

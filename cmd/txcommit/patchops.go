@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // git's name of a content, not a protection
 	"crypto/sha256"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
 
@@ -46,10 +48,15 @@ func (p *patch) apply(files []*gitdiff.File) error {
 	}
 	for _, f := range files {
 		if f.OldMode&gitKind == gitSubmodule || f.NewMode&gitKind == gitSubmodule {
-			return p.refuse(f.NewName+f.OldName, fmt.Errorf("is a submodule, which no file can be (%w)", fs.ErrInvalid))
+			return p.refuse(cmp.Or(f.NewName, f.OldName), badInputf("is a submodule, which no file can be"))
 		}
 		if f.IsBinary && f.BinaryFragment == nil {
-			return p.refuse(f.NewName, fmt.Errorf("is binary, and its content is not in the patch; make it with git diff --binary (%w)", fs.ErrInvalid))
+			return p.refuse(cmp.Or(f.NewName, f.OldName), badInputf("is binary, and its content is not in the patch; make it with git diff --binary"))
+		}
+		for _, name := range []string{f.OldName, f.NewName} {
+			if _, err := manifest.CleanPath(name, false); name != "" && err != nil {
+				return p.refuse(name, &badInput{err})
+			}
 		}
 		if err := p.file(f); err != nil {
 			return err
@@ -65,8 +72,14 @@ func (p *patch) refuse(name string, err error) error {
 
 // conflict says that a file is not as the diff expects.
 func (p *patch) conflict(name, format string, args ...any) error {
-	return p.refuse(name, fmt.Errorf(format+" (%w)", append(args, txn.ErrConflict)...))
+	return p.refuse(name, &mismatch{fmt.Sprintf(format, args...)})
 }
+
+// mismatch is a conflict: it says what is not as the diff expects.
+type mismatch struct{ text string }
+
+func (m *mismatch) Error() string { return m.text }
+func (m *mismatch) Unwrap() error { return txn.ErrConflict }
 
 func (p *patch) file(f *gitdiff.File) error {
 	if f.IsNew {
@@ -84,7 +97,8 @@ func (p *patch) file(f *gitdiff.File) error {
 		if len(content) > 0 {
 			return p.conflict(f.OldName, "has more in it than the patch removes")
 		}
-		return p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
+		return nil
 	}
 	mode, err := p.mode(f, old)
 	if err != nil {
@@ -95,13 +109,13 @@ func (p *patch) file(f *gitdiff.File) error {
 	case f.IsRename && same && mode == 0:
 		return p.rename(f, old)
 	case f.IsRename || f.IsCopy:
-		return p.moved(f, old, content, mode)
+		p.moved(f, old, content, mode)
 	case old.link && !same:
-		return p.add(manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content), Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content), Expect: old.expect})
 	case !same:
-		return p.add(manifest.Op{Kind: manifest.Write, Path: f.NewName, Content: content, Mode: mode, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Write, Path: f.NewName, Content: content, Mode: mode, Expect: old.expect})
 	case mode != 0:
-		return p.add(manifest.Op{Kind: manifest.Chmod, Path: f.NewName, Mode: mode, Expect: old.expect})
+		p.add(manifest.Op{Kind: manifest.Chmod, Path: f.NewName, Mode: mode, Expect: old.expect})
 	}
 	return nil
 }
@@ -117,15 +131,16 @@ func (p *patch) create(f *gitdiff.File) error {
 	} else if bits := uint32(f.NewMode) & 0o7777; f.NewMode != 0 && bits != gitPlain {
 		o.Mode = manifest.ModeOf(bits)
 	}
-	return p.comes(o)
+	p.comes(o)
+	return nil
 }
 
 // comes adds an op that makes something at a path where nothing may be but what the diff takes away.
-func (p *patch) comes(o manifest.Op) error {
+func (p *patch) comes(o manifest.Op) {
 	if !p.gone[path.Join(p.prefix, o.Path)] {
 		o.Expect.State = manifest.ExpectAbsent
 	}
-	return p.add(o)
+	p.add(o)
 }
 
 func (p *patch) rename(f *gitdiff.File, old *oldFile) error {
@@ -146,7 +161,7 @@ func (p *patch) kindAt(path string) manifest.Kind {
 }
 
 // moved adds a file with another name, and other content or another mode. One that is renamed goes from its old name.
-func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manifest.Mode) error {
+func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manifest.Mode) {
 	if mode == 0 {
 		mode = manifest.ModeOf(old.bits)
 	}
@@ -154,22 +169,18 @@ func (p *patch) moved(f *gitdiff.File, old *oldFile, content []byte, mode manife
 	if old.link {
 		o = manifest.Op{Kind: manifest.Symlink, Path: f.NewName, Target: string(content)}
 	}
-	if err := p.comes(o); err != nil || f.IsCopy {
-		return err
+	p.comes(o)
+	if !f.IsCopy {
+		p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
 	}
-	return p.add(manifest.Op{Kind: manifest.Remove, Path: f.OldName, Expect: old.expect})
 }
 
 // add adds an op on one path. What is removed and made again is replaced, if it is what the diff says.
-func (p *patch) add(o manifest.Op) error {
-	name := o.Path
-	o.Path = path.Join(".", p.prefix, name)
+func (p *patch) add(o manifest.Op) {
+	o.Path = path.Join(".", p.prefix, o.Path)
 	i, ok := p.at[o.Path]
 	switch {
 	case ok && p.ops[i].Kind == manifest.Remove && o.Kind != manifest.Remove:
-		if o.Kind == manifest.Write && p.ops[i].Expect.State != manifest.ExpectSHA256 {
-			return p.refuse(name, fmt.Errorf("a link cannot become a file by a patch; remove it first (%w)", fs.ErrInvalid))
-		}
 		o.Expect = p.ops[i].Expect
 		p.ops[i] = o
 	case ok && p.ops[i].Kind != manifest.Remove && o.Kind == manifest.Remove:
@@ -178,7 +189,6 @@ func (p *patch) add(o manifest.Op) error {
 		p.at[o.Path] = len(p.ops)
 		p.ops = append(p.ops, o)
 	}
-	return nil
 }
 
 // oldFile is a file as it is before the patch. Of a link the content is what it says.
@@ -197,7 +207,7 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 		return nil, p.conflict(f.OldName, "is missing")
 	}
 	if err != nil {
-		return nil, p.refuse(f.OldName, err)
+		return nil, p.unreadable(f.OldName, err)
 	}
 	old := &oldFile{link: i.Mode()&fs.ModeSymlink != 0}
 	switch link := f.OldMode&gitKind == gitLink; {
@@ -210,7 +220,7 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 	}
 	file, err := p.root.Open(name)
 	if err != nil {
-		return nil, p.refuse(f.OldName, err)
+		return nil, p.unreadable(f.OldName, err)
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	if old.content, err = io.ReadAll(file); err != nil {
@@ -219,6 +229,15 @@ func (p *patch) read(f *gitdiff.File) (*oldFile, error) {
 	_, _ = fmt.Sscanf(octal(i.Mode()), "%o", &old.bits)
 	old.expect = manifest.Expect{State: manifest.ExpectSHA256, SHA256: sha256.Sum256(old.content)}
 	return old, nil
+}
+
+// unreadable is an error of the root about one file. What package os has no errno for leads outside.
+func (p *patch) unreadable(name string, err error) error {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		err = txn.ErrEscapes
+	}
+	return p.refuse(name, err)
 }
 
 // patched applies the hunks of a file.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
@@ -16,9 +15,9 @@ func parsePatch(text string, strip int) ([]*gitdiff.File, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the patch cannot be read: %w", &badInput{err})
 	case len(files) == 0 && strings.TrimSpace(text) != "":
-		return nil, fmt.Errorf("there is no diff in the patch (%w)", fs.ErrInvalid)
+		return nil, badInputf("there is no diff in the patch")
 	case len(files) != len(git):
-		return nil, fmt.Errorf("the patch cannot be read: found %d headers of %d files (%w)", len(git), len(files), fs.ErrInvalid)
+		return nil, badInputf("the patch cannot be read: found %d headers of %d files", len(git), len(files))
 	}
 	for i, f := range files {
 		n := strip
@@ -39,7 +38,7 @@ func stripped(name string, n int) (string, error) {
 	for range n {
 		var ok bool
 		if _, short, ok = strings.Cut(short, "/"); !ok && name != "" {
-			return "", fmt.Errorf("%s: has fewer folders than --strip takes off (%w)", quote(name), fs.ErrInvalid)
+			return "", badInputf("%s: has fewer folders than --strip takes off", quote(name))
 		}
 	}
 	return short, nil

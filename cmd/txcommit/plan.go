@@ -43,11 +43,7 @@ manifest.`,
   txcommit plan --detailed-exitcode -q release.json || echo "not deployed yet"`,
 		Args: from.args,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
-			in, err := a.input(cmd.Context(), from, args)
-			if err != nil {
-				return err
-			}
-			return a.commit(cmd.Context(), flags, in.key, in.add)
+			return a.commitInput(cmd.Context(), flags, from, args)
 		}),
 	}
 	flags.plan.register(cmd.Flags())

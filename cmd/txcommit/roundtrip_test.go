@@ -77,16 +77,17 @@ func tripRun(t *rapid.T, dir string) bool {
 		code := a.execute(context.Background(), append(args, "--history", "0", "--durability", "process"))
 		return code, stdout.String() + stderr.String()
 	}
+	links := rapid.SampledFrom([]string{"follow", "replace"}).Draw(t, "links")
 	plan := func() (int, string) {
 		a, stdout, _ := newTestApp("text")
 		a.stdin = strings.NewReader(string(text))
-		return a.execute(context.Background(), []string{"plan", "-", "--diff", "-C", roots[0]}), stdout.String()
+		return a.execute(context.Background(), []string{"plan", "-", "--diff", "-C", roots[0], "--symlinks", links}), stdout.String()
 	}
 	code, diff := plan()
 	if code != exitOK || !strings.Contains(diff, "diff --git") {
 		return false
 	}
-	if code, out := run(string(text), "apply", "-", "-C", roots[0], "--symlinks", "follow"); code != exitOK {
+	if code, out := run(string(text), "apply", "-", "-C", roots[0], "--symlinks", links); code != exitOK {
 		t.Fatalf("apply: exit code %d: %s\n%s", code, out, text)
 	}
 	if code, out := run(diff, "apply", "--patch", "-", "-C", roots[1]); code != exitOK {

@@ -50,7 +50,7 @@ func decompress(r io.Reader) (io.ReadCloser, error) {
 		}
 		return &compressed{z.IOReadCloser()}, nil
 	case bytes.HasPrefix(start, []byte("BZh")), bytes.HasPrefix(start, []byte("\xfd7zX")):
-		return nil, fmt.Errorf("the archive is compressed by bzip2 or xz: decompress it first, and pipe it to --tar - (%w)", fs.ErrInvalid)
+		return nil, badInputf("the archive is compressed by bzip2 or xz: decompress it first, and pipe it to --tar -")
 	}
 	return io.NopCloser(in), nil
 }
@@ -74,6 +74,8 @@ func unreadable(err error) error {
 
 // badInput is an error of the input, whatever the tree holds.
 type badInput struct{ err error }
+
+func badInputf(format string, args ...any) error { return &badInput{fmt.Errorf(format, args...)} }
 
 func (b *badInput) Error() string   { return b.err.Error() }
 func (b *badInput) Unwrap() []error { return []error{b.err, fs.ErrInvalid} }

@@ -62,7 +62,7 @@ func (a *app) view(ctx context.Context, o *txn.Options, argv []string) (err erro
 	})
 }
 
-// tellRecovered says what was ended first. Standard output is the command's.
+// tellRecovered says what was ended first, on standard error.
 func (a *app) tellRecovered(rs []txn.Recovery) {
 	if a.flags.quiet || a.flags.json() {
 		return

@@ -144,9 +144,9 @@ func (x *examination) overlay() {
 	}
 	switch {
 	case redirect:
-		x.note("overlay", OK, "%d lower layers, with redirect_dir: folders of all layers can be renamed", layers)
+		x.note("overlay", OK, "lower layers: %d, with redirect_dir: folders of all layers can be renamed", layers)
 	case layers > 0:
-		x.note("overlay", Warn, "%d lower layers: %s", layers, means)
+		x.note("overlay", Warn, "lower layers: %d; %s", layers, means)
 	default:
 		x.note("overlay", Warn, "its layers are not known: %s", means)
 	}

@@ -125,7 +125,7 @@ func TestOverlay(t *testing.T) {
 		}
 		found := examine(t, at)
 		must(t, unix.Unmount(at, unix.MNT_DETACH))
-		expect(t, found, "overlay", tt.level, "2 lower layers")
+		expect(t, found, "overlay", tt.level, "lower layers: 2")
 		expect(t, found, "syncfs", Warn, "not trusted")
 		if got := names(t, filepath.Join(dir, "up")); got != "" {
 			t.Errorf("%s: left in the upper layer: %s", tt.option, got)
