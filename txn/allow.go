@@ -2,6 +2,7 @@ package txn
 
 import (
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -28,7 +29,7 @@ func (p *preparer) allow(st *step) error {
 		return nil
 	}
 	if st.kind == journal.Chmod {
-		return p.allowChmod(st.place)
+		return p.allowChmod(st)
 	}
 	return p.allowTarget(st.place, true)
 }
@@ -127,12 +128,29 @@ func (p *preparer) allowMerged(at place) error {
 }
 
 // allowChmod checks a change of mode, which only the owner may make.
-func (p *preparer) allowChmod(at place) error {
-	if at.info.Immutable {
-		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+func (p *preparer) allowChmod(st *step) error {
+	uid, bits := uint32(os.Geteuid()), uint32(0)
+	if b, ok := st.mode.Bits(); ok {
+		bits = b
 	}
-	if uid := uint32(os.Geteuid()); uid != 0 && at.info.UID != uid {
+	switch {
+	case st.info.Immutable:
+		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+	case uid == 0:
+	case st.info.UID != uid:
 		return errors.Wrap(syscall.EPERM, "only the owner may change the mode")
+	case bits&0o2000 != 0 && !inGroup(st.info.GID):
+		// chmod(2) would leave the bit out, and say nothing.
+		return errors.Wrapf(syscall.EPERM, "only a member of its group %d may set its setgid bit", st.info.GID)
 	}
 	return nil
+}
+
+// inGroup says that this process is of a group.
+func inGroup(gid uint32) bool {
+	if gid == uint32(os.Getegid()) {
+		return true
+	}
+	groups, err := os.Getgroups()
+	return err == nil && slices.Contains(groups, int(gid))
 }
