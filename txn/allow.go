@@ -22,6 +22,9 @@ func (p *preparer) allow(st *step) error {
 	if err := p.allowFolder(st.folder); err != nil {
 		return err
 	}
+	if err := p.allowInto(st); err != nil {
+		return err
+	}
 	if st.kind == journal.Move {
 		return nil
 	}
@@ -69,6 +72,38 @@ func (p *preparer) allowFolder(f *folder) error {
 	}
 	p.allowed[f.path] = true
 	return nil
+}
+
+// allowInto refuses what would bring something into a folder that is encrypted by another policy than it is itself.
+func (p *preparer) allowInto(st *step) error {
+	if !st.folder.info.Encrypted || st.kind != journal.Install && st.kind != journal.Move {
+		return nil
+	}
+	to, err := p.res.handle(st.folder)
+	if err != nil {
+		return err
+	}
+	want, err := to.EncryptionPolicy()
+	if err != nil {
+		return err
+	}
+	from, opened := p.stage.dir, false
+	if st.renames() {
+		if from, err = p.res.handle(st.from.folder); err == nil && st.kind == journal.Move {
+			from, err = from.Sub(st.from.name)
+			opened = err == nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if opened {
+		defer from.Close()
+	}
+	if has, err := from.EncryptionPolicy(); err != nil || has == want {
+		return err
+	}
+	return errors.Wrapf(syscall.EXDEV, "directory %s is encrypted, and what is to come into it is not, or with another key", st.folder.path)
 }
 
 // allowTarget checks what is to be replaced, removed or renamed.

@@ -53,7 +53,7 @@ func (d *Dir) Heritage(i Info) (Heritage, error) {
 
 func (d *Dir) project() uint32 {
 	var b [fsxattrLength]byte
-	if err := ioctlBytes(d.fd(), fsGetXattr, &b); err != nil {
+	if err := ioctl(d.fd(), fsGetXattr, &b); err != nil {
 		return 0 // the file system knows no projects
 	}
 	if binary.NativeEndian.Uint32(b[0:])&projInherit == 0 {
