@@ -70,7 +70,9 @@ func (p *preparer) allowFolder(f *folder) error {
 	if h.Project != 0 && h.Project != p.project {
 		return errors.Wrapf(syscall.EXDEV, "directory %s belongs to another project quota than the root", f.path)
 	}
-	p.allowed[f.path] = true
+	if p.allowed[f.path] = true; h.Folds {
+		p.folding[f] = true
+	}
 	return nil
 }
 
