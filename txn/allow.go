@@ -2,6 +2,7 @@ package txn
 
 import (
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -21,6 +22,9 @@ func (p *preparer) allow(st *step) error {
 	if err := p.allowFolder(st.folder); err != nil {
 		return err
 	}
+	if err := p.allowInto(st); err != nil {
+		return err
+	}
 	if st.kind == journal.Move {
 		return nil
 	}
@@ -28,7 +32,7 @@ func (p *preparer) allow(st *step) error {
 		return nil
 	}
 	if st.kind == journal.Chmod {
-		return p.allowChmod(st.place)
+		return p.allowChmod(st)
 	}
 	return p.allowTarget(st.place, true)
 }
@@ -66,8 +70,42 @@ func (p *preparer) allowFolder(f *folder) error {
 	if h.Project != 0 && h.Project != p.project {
 		return errors.Wrapf(syscall.EXDEV, "directory %s belongs to another project quota than the root", f.path)
 	}
-	p.allowed[f.path] = true
+	if p.allowed[f.path] = true; h.Folds {
+		p.folding[f] = true
+	}
 	return nil
+}
+
+// allowInto refuses what would bring something into a folder that is encrypted by another policy than it is itself.
+func (p *preparer) allowInto(st *step) error {
+	if !st.folder.info.Encrypted || st.kind != journal.Install && st.kind != journal.Move {
+		return nil
+	}
+	to, err := p.res.handle(st.folder)
+	if err != nil {
+		return err
+	}
+	want, err := to.EncryptionPolicy()
+	if err != nil {
+		return err
+	}
+	from, opened := p.stage.dir, false
+	if st.renames() {
+		if from, err = p.res.handle(st.from.folder); err == nil && st.kind == journal.Move {
+			from, err = from.Sub(st.from.name)
+			opened = err == nil
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if opened {
+		defer from.Close()
+	}
+	if has, err := from.EncryptionPolicy(); err != nil || has == want {
+		return err
+	}
+	return errors.Wrapf(syscall.EXDEV, "directory %s is encrypted, and what is to come into it is not, or with another key", st.folder.path)
 }
 
 // allowTarget checks what is to be replaced, removed or renamed.
@@ -127,12 +165,29 @@ func (p *preparer) allowMerged(at place) error {
 }
 
 // allowChmod checks a change of mode, which only the owner may make.
-func (p *preparer) allowChmod(at place) error {
-	if at.info.Immutable {
-		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+func (p *preparer) allowChmod(st *step) error {
+	uid, bits := uint32(os.Geteuid()), uint32(0)
+	if b, ok := st.mode.Bits(); ok {
+		bits = b
 	}
-	if uid := uint32(os.Geteuid()); uid != 0 && at.info.UID != uid {
+	switch {
+	case st.info.Immutable:
+		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
+	case uid == 0:
+	case st.info.UID != uid:
 		return errors.Wrap(syscall.EPERM, "only the owner may change the mode")
+	case bits&0o2000 != 0 && !inGroup(st.info.GID):
+		// chmod(2) would leave the bit out, and say nothing.
+		return errors.Wrapf(syscall.EPERM, "only a member of its group %d may set its setgid bit", st.info.GID)
 	}
 	return nil
+}
+
+// inGroup says that this process is of a group.
+func inGroup(gid uint32) bool {
+	if gid == uint32(os.Getegid()) {
+		return true
+	}
+	groups, err := os.Getgroups()
+	return err == nil && slices.Contains(groups, int(gid))
 }

@@ -222,7 +222,7 @@ func TestRootInAUsersStore(t *testing.T) {
 	st := open(t, root, &txn.Options{History: 1})
 	_, err := commitOps(st, ops(w("f", "old")))
 	must(t, err)
-	must(t, os.Chown(root+"/.txcommit", nobody, nobody))
+	must(t, joinErrs(os.Chown(root, nobody, nobody), os.Chown(root+"/.txcommit", nobody, nobody)))
 	var many []manifest.Op
 	for i := range 50 {
 		many = append(many, w(fmt.Sprint("f", i), "new"))

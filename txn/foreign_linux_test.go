@@ -48,3 +48,22 @@ func TestStateFolderOfAnother(t *testing.T) {
 	}
 	compareTrees(t, before, wholeTree(t, dir))
 }
+
+// TestStateFolderPlanted has a state folder that a user has put into a root of root, which others may write: whoever owns
+// it says what recovery does, so root refuses it by every way in, and leaves it as it is.
+func TestStateFolderPlanted(t *testing.T) {
+	needRoot(t)
+	root := memoryDir(t)
+	plant(t, root, "f=old")
+	must(t, tryOps(t, root, refusal{ops: ops(w("seed", "seed"))}))
+	must(t, os.Chmod(root, 0o1777))
+	must(t, os.Chown(filepath.Join(root, ".txcommit"), nobody, nobody))
+	before := wholeTree(t, root)
+	for how, enter := range entrances {
+		const says = ".txcommit belongs to user 65534"
+		if err := enter(t, root); !errors.Is(err, fs.ErrPermission) || !strings.Contains(fmt.Sprint(err), says) {
+			t.Errorf("%s: got error %v, want one that says %q", how, err, says)
+		}
+	}
+	compareTrees(t, before, wholeTree(t, root))
+}

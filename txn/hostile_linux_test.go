@@ -154,6 +154,10 @@ func TestPermissions(t *testing.T) {
 		return
 	}
 	const user = 65534
+	plant(t, dir, "root/theirgroup=old")
+	plant(t, dir, "root/setgid/")
+	must(t, joinErrs(os.Chown(filepath.Join(dir, "root/theirgroup"), user, 12345), os.Chown(filepath.Join(dir, "root/setgid"), user, 12345),
+		syscall.Chmod(filepath.Join(dir, "root/setgid"), 0o2775)))
 	for _, p := range []string{"root", "root/mine", "root/mine/f", "root/g", "root/locked"} {
 		must(t, os.Chown(filepath.Join(dir, p), user, user))
 	}
@@ -194,6 +198,10 @@ func permissionsChild(t *testing.T) {
 			row{ops(w("sealed/f", "new")), fs.ErrPermission, "stage sealed/f: its owner 0:0 cannot be kept: operation not permitted"},
 			row{ops(rm("sealed/f")), fs.ErrPermission, "remove sealed/f: its directory is sticky and it belongs to another user"},
 			row{ops(mv("sealed/f", "f")), fs.ErrPermission, "rename sealed/f: its directory is sticky and it belongs to another user"},
+			row{ops(w("g", "new"), chmod("theirgroup", 0o2755)), fs.ErrPermission, "chmod theirgroup: only a member of its group 12345 may set its setgid bit"},
+			row{ops(w("g", "new"), w("setgid/new", "1")), fs.ErrPermission, "stage setgid/new: the group 12345 of its directory, which is handed down, cannot be given"},
+			row{ops(w("g", "new"), mkdir("setgid/new")), fs.ErrPermission, "stage setgid/new: the group 12345 of its directory"},
+			row{ops(w("theirgroup", "new")), fs.ErrPermission, "stage theirgroup: its owner 65534:12345 cannot be kept: operation not permitted"},
 			row{ops(chmod("sealed/f", 0o600)), fs.ErrPermission, "chmod sealed/f: only the owner may change the mode"},
 			row{ops(writeFrom("new", filepath.Join(dir, "secret"))), fs.ErrPermission, "open " + filepath.Join(dir, "secret") + ": permission denied"})
 	}

@@ -24,8 +24,9 @@ type preparer struct {
 
 	parents map[string]uint32
 	subs    map[string]uint32
-	allowed map[string]bool // target folders that were checked
-	holder  string          // the newest placeholder file, relative to the stage folder
+	allowed map[string]bool  // target folders that were checked
+	folding map[*folder]bool // those of them that take some names for one
+	holder  string           // the newest placeholder file, relative to the stage folder
 	holds   fsys.Info
 	removed map[*want]int // files below a folder that goes
 	kept    int64         // bytes that are replaced or removed
@@ -35,6 +36,7 @@ func newPreparer(sc *scan, st *stage) (*preparer, error) {
 	p := &preparer{
 		scan: sc, stage: st, rec: &journal.Record{ID: uuid.MustParse(st.id), State: journal.Decided},
 		parents: map[string]uint32{}, subs: map[string]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{},
+		folding: map[*folder]bool{},
 	}
 	var err error
 	if p.self, err = st.dir.Self(); err != nil {
@@ -64,6 +66,11 @@ func (p *preparer) record(steps []*step) (*journal.Record, error) {
 				return nil, err
 			}
 			return nil, &Error{Op: st.op, Path: st.said, Err: pathError(st.opName(p.tx.ops), st.said, err)}
+		}
+	}
+	if len(p.folding) > 0 {
+		if err := p.checkFolding(func(f *folder) bool { return p.folding[f] }); err != nil {
+			return nil, err
 		}
 	}
 	if err := p.linkInside(); err != nil {

@@ -49,8 +49,9 @@ func (f *folder) joined(name, said string) string {
 // resolver finds where paths lead, component by component and handle by handle: no link is ever followed by the
 // kernel, so nothing can be led out of the root by a link that appears meanwhile. What it has seen it keeps.
 type resolver struct {
-	root *folder
-	open int
+	root  *folder
+	state fsys.ID // of the state folder; the zero ID if there is none
+	open  int
 }
 
 func newResolver(root *fsys.Dir) (*resolver, error) {
@@ -58,7 +59,8 @@ func newResolver(root *fsys.Dir) (*resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &resolver{root: &folder{path: ".", info: self, dir: root}}, nil
+	state, err := root.Stat(journal.StateFolder)
+	return &resolver{root: &folder{path: ".", info: self, dir: root}, state: state.ID}, err
 }
 
 func (r *resolver) close() { r.closeBelow(r.root, nil) }
@@ -165,10 +167,10 @@ func (r *resolver) lookup(p string) (place, error) {
 }
 
 func (r *resolver) place(f *folder, name string) (place, error) {
-	if f == r.root && name == journal.StateFolder {
+	i, err := r.stat(f, name)
+	if f == r.root && r.isState(name, i) {
 		return place{}, errors.New("leads into the state folder, which no op may touch")
 	}
-	i, err := r.stat(f, name)
 	return place{f, name, i}, err
 }
 

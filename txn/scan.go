@@ -98,7 +98,13 @@ func (s *scan) all(ctx context.Context) error {
 	if err := s.checkHardLinks(); err != nil {
 		return err
 	}
-	return s.checkClashes()
+	if err := s.checkClashes(); err != nil {
+		return err
+	}
+	if folds, err := s.res.folds(); err != nil || !folds {
+		return err
+	}
+	return s.checkFolding(func(*folder) bool { return true })
 }
 
 // opError puts the op and its path to an error.

@@ -73,7 +73,7 @@ func (s *stage) folder(w *want) error {
 		if err != nil {
 			return err
 		}
-		err = fsys.Inherit(d.Handle(), *w.heritage, w.perm, true)
+		err = inherit(d.Handle(), w, true)
 		_ = d.Close()
 		if err != nil {
 			return err
@@ -250,7 +250,7 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, 
 		changed, err = keepAttributes(sc, w, f, st.info)
 	} else if w.heritage != nil {
 		changed = w.heritage.SetGID || w.heritage.DefaultACL != nil
-		err = fsys.Inherit(f, *w.heritage, w.perm, false)
+		err = inherit(f, w, false)
 	}
 	if err != nil {
 		return changed, err
@@ -265,6 +265,15 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, 
 		return true, s.dir.SetMtime(st.at, w.mtime)
 	}
 	return changed, nil
+}
+
+// inherit gives a staged file or folder what its target folder hands down.
+func inherit(f *os.File, w *want, folder bool) error {
+	err := fsys.Inherit(f, *w.heritage, w.perm, folder)
+	if errors.Is(err, fs.ErrPermission) && w.heritage.SetGID {
+		err = errors.Wrapf(err, "the group %d of its directory, which is handed down, cannot be given", w.heritage.GID)
+	}
+	return err
 }
 
 // keepAttributes gives a staged file, which is i, what the file that it replaces has: owner, extended attributes and

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"io/fs"
@@ -44,23 +45,26 @@ func openState(root *fsys.Dir) (*fsys.Dir, error) {
 	if !i.Exists() {
 		return nil, nil
 	}
-	if err := checkState(i); err != nil {
+	if err := checkState(root, i); err != nil {
 		return nil, err
 	}
 	d, err := root.Sub(journal.StateFolder)
 	if err != nil {
 		return nil, recovery.PathError("open", journal.StateFolder, err)
 	}
+	if self, err := d.Self(); err != nil || self.ID != i.ID { // another one than was looked at
+		_ = d.Close()
+		return nil, recovery.PathError("open", journal.StateFolder, cmp.Or(err, error(syscall.ESTALE)))
+	}
 	return d, nil
 }
 
 // checkState refuses a state folder that somebody else could have prepared.
-func checkState(i fsys.Info) error {
-	uid := uint32(os.Geteuid())
+func checkState(root *fsys.Dir, i fsys.Info) error {
 	switch {
 	case i.Kind != fsys.Folder:
 		return errors.Newf("%s is %s; it must be a directory that txcommit has made", journal.StateFolder, i.Kind)
-	case i.UID != uid && uid != 0:
+	case !trusted(root, i):
 		return errors.Wrapf(fs.ErrPermission, "%s belongs to user %d", journal.StateFolder, i.UID)
 	case i.Mode&0o022 != 0:
 		return errors.Wrapf(fs.ErrPermission, "%s can be written by others (mode %04o); it must be 0700", journal.StateFolder, i.Mode)
@@ -68,6 +72,18 @@ func checkState(i fsys.Info) error {
 		return errors.Newf("%s is a mount point; it must be on the file system of the root", journal.StateFolder)
 	}
 	return nil
+}
+
+// trusted says that a state folder belongs to who runs this. Root also works in the stores of users, but only where the
+// root is theirs too: anybody who may make names in it could have put a state folder there, with a journal that leads to
+// what only root may change.
+func trusted(root *fsys.Dir, i fsys.Info) bool {
+	uid := uint32(os.Geteuid())
+	if i.UID == uid || uid != 0 {
+		return i.UID == uid
+	}
+	self, err := root.Self()
+	return err == nil && self.UID == i.UID
 }
 
 // makeState makes as much of the state folder as staging needs. The rest is made under the lock.

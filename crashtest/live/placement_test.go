@@ -29,6 +29,8 @@ type placement struct {
 var (
 	subvolume  = []string{"btrfs", "-q", "subvolume", "create", "s"}
 	project    = []string{"sh", "-c", "mkdir p && chattr -p 42 +P p"}
+	sealed     = []string{"sh", "-c", "mkdir e d && echo plain > plain && xfs_io -c \"set_encpolicy $(printf '%064d' 1 | xfs_io -c add_enckey . | grep -o '[^ ]*$')\" e && echo old > e/old"}
+	encrypted  = sandbox.Ext4.With("ext4-encrypted", "-O", "encrypt")
 	swapOn     = []string{"sh", "-c", "dd if=/dev/zero of=f bs=64k count=16 status=none && chmod 600 f && mkswap -q f && swapon f"}
 	placements = []placement{
 		{"xfs project", sandbox.XFS, project, nil, write("p/new"), "directory p belongs to another project quota than the root", "p"},
@@ -43,6 +45,19 @@ var (
 		{
 			"btrfs subvolume renamed", sandbox.Btrfs, subvolume, nil, `{"op": "rename", "from": "s", "to": "s2"}`,
 			"it is a mount point, which cannot be replaced", "",
+		},
+		{
+			"encrypted folder", encrypted, sealed, nil, write("e/new"),
+			"directory e is encrypted, and what is to come into it is not, or with another key", "e",
+		},
+		{"encrypted folder, file replaced", encrypted, sealed, nil, write("e/old"), "directory e is encrypted", ""},
+		{
+			"encrypted folder, renamed into", encrypted, sealed, nil, `{"op": "rename", "from": "plain", "to": "e/plain"}`,
+			"directory e is encrypted", "",
+		},
+		{
+			"encrypted folder, folder moved into", encrypted, sealed, nil, `{"op": "rename", "from": "d", "to": "e/d"}`,
+			"directory e is encrypted", "",
 		},
 		{"swap file", sandbox.Ext4, swapOn, []string{"swapoff", "f"}, write("f"), "operation not permitted", ""},
 	}

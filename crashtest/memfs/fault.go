@@ -1,5 +1,7 @@
 package memfs
 
+import "strings"
+
 // Refuse lets the n-th rename into or out of the tree, which is all but the state folder, fail from now on; 0: none.
 func (f *FS) Refuse(n int) {
 	f.mu.Lock()
@@ -19,6 +21,26 @@ func (f *FS) Exchange(can bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.noExchange = !can
+}
+
+// Fold makes names the same that differ in case only, from now on; each is listed as it was made.
+func (f *FS) Fold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.folds = true
+}
+
+// called returns how a name is written in a folder, if it is there.
+func (f *FS) called(d *node, name string) string {
+	if !f.folds || d.kids[name] != nil {
+		return name
+	}
+	for there := range d.kids {
+		if strings.EqualFold(there, name) {
+			return there
+		}
+	}
+	return name
 }
 
 // FailSync lets the n-th sync of a file or folder fail from now on, of those whose path contains a text; 0: none.

@@ -30,8 +30,8 @@ type FS struct {
 	// fails.
 	refuse, fail int
 	failAt       string // what the path of a sync must contain to count
-	// noExchange says that names cannot be exchanged.
-	noExchange bool
+	// noExchange says that names cannot be exchanged, folds that they are the same whatever their case.
+	noExchange, folds bool
 }
 
 // recorder says what is recorded, and as what.

@@ -46,7 +46,7 @@ func (f *FS) Lookup(_ <-chan struct{}, h *fuse.InHeader, name string, out *fuse.
 	if !st.Ok() {
 		return st
 	}
-	n := d.kids[name]
+	n := d.kids[f.called(d, name)]
 	if n == nil {
 		return fuse.ENOENT
 	}
@@ -60,7 +60,7 @@ func (f *FS) make(h *fuse.InHeader, name string, meta Inode) (*node, fuse.Status
 	switch {
 	case !st.Ok():
 		return nil, st
-	case d.kids[name] != nil:
+	case d.kids[f.called(d, name)] != nil:
 		return nil, fuse.Status(syscall.EEXIST)
 	}
 	meta.UID, meta.GID = h.Uid, h.Gid
@@ -121,7 +121,7 @@ func (f *FS) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.Ent
 		return fuse.Status(syscall.ESTALE)
 	case n.kids != nil:
 		return fuse.EPERM
-	case d.kids[name] != nil:
+	case d.kids[f.called(d, name)] != nil:
 		return fuse.Status(syscall.EEXIST)
 	}
 	d.kids[name] = n
@@ -146,6 +146,7 @@ func (f *FS) unlink(h *fuse.InHeader, name string, folder bool) fuse.Status {
 	if !st.Ok() {
 		return st
 	}
+	name = f.called(d, name)
 	n := d.kids[name]
 	switch {
 	case n == nil:
@@ -174,6 +175,7 @@ func (f *FS) Rename(_ <-chan struct{}, in *fuse.RenameIn, from, to string) fuse.
 	case d2 == nil:
 		return fuse.Status(syscall.ESTALE)
 	}
+	from, to = f.called(d, from), f.called(d2, to)
 	n, over := d.kids[from], d2.kids[to]
 	exchange := in.Flags&unix.RENAME_EXCHANGE != 0
 	switch {

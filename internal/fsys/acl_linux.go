@@ -21,7 +21,8 @@ const (
 	aclGroupObj   = 0x04
 	aclMask       = 0x10
 	aclOther      = 0x20
-	projInherit   = 0x200 // FS_XFLAG_PROJINHERIT
+	projInherit   = 0x200      // FS_XFLAG_PROJINHERIT
+	casefold      = 0x40000000 // FS_CASEFOLD_FL
 	fsGetXattr    = 0x801c581f
 	fsxattrLength = 28
 )
@@ -35,11 +36,13 @@ type Heritage struct {
 	DefaultACL []byte
 	// Project is the XFS or ext4 project id that new entries get; 0 if none.
 	Project uint32
+	// Folds says that the folder takes names for one that differ in case only (chattr +F).
+	Folds bool
 }
 
 // Heritage reads what d hands down; i describes d.
 func (d *Dir) Heritage(i Info) (Heritage, error) {
-	h := Heritage{GID: i.GID, SetGID: i.Mode&0o2000 != 0, Project: d.project()}
+	h := Heritage{GID: i.GID, SetGID: i.Mode&0o2000 != 0, Project: d.project(), Folds: d.folds()}
 	acl, err := xattr.FGet(d.f, aclDefault)
 	switch bare(err) {
 	case nil:
@@ -51,9 +54,14 @@ func (d *Dir) Heritage(i Info) (Heritage, error) {
 	return h, nil
 }
 
+func (d *Dir) folds() bool {
+	flags, err := unix.IoctlGetInt(d.fd(), unix.FS_IOC_GETFLAGS)
+	return err == nil && flags&casefold != 0
+}
+
 func (d *Dir) project() uint32 {
 	var b [fsxattrLength]byte
-	if err := ioctlBytes(d.fd(), fsGetXattr, &b); err != nil {
+	if err := ioctl(d.fd(), fsGetXattr, &b); err != nil {
 		return 0 // the file system knows no projects
 	}
 	if binary.NativeEndian.Uint32(b[0:])&projInherit == 0 {

@@ -65,9 +65,18 @@ func SetXattr(f *os.File, x Xattr) error {
 	return again(func() error { return bare(xattr.FSet(f, x.Name, x.Value)) })
 }
 
-// ChmodFile sets the mode of an open file.
+// ChmodFile sets the mode of an open file. It is EPERM where the system leaves a bit out, as chmod(2) does with setgid for
+// who is not of the file's group.
 func ChmodFile(f *os.File, mode uint32) error {
-	return again(func() error { return unix.Fchmod(int(f.Fd()), mode) })
+	err := again(func() error { return unix.Fchmod(int(f.Fd()), mode) })
+	if err != nil || mode&0o7000 == 0 {
+		return err
+	}
+	i, err := StatFile(f)
+	if err == nil && i.Mode&mode != mode {
+		err = unix.EPERM
+	}
+	return err
 }
 
 // ChownFile sets owner and group of an open file.

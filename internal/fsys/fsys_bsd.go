@@ -105,6 +105,7 @@ type Heritage struct {
 	SetGID     bool
 	DefaultACL []byte
 	Project    uint32
+	Folds      bool
 }
 
 // Heritage reads what d hands down; i describes d.

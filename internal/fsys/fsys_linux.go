@@ -49,6 +49,7 @@ func statx(fd int, name string, flags int) (Info, error) {
 		Mount:     st.Mnt_id,
 		Immutable: st.Attributes&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) != 0,
 		MountRoot: st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0,
+		Encrypted: st.Attributes&unix.STATX_ATTR_ENCRYPTED != 0,
 	}, nil
 }
 

@@ -21,6 +21,7 @@ type Heritage struct {
 	SetGID     bool
 	DefaultACL []byte
 	Project    uint32
+	Folds      bool
 }
 
 // OpenFile opens a file at an operating system path for reading.

@@ -46,6 +46,7 @@ type Info struct {
 	Kind      Kind
 	Immutable bool   // immutable or append-only: cannot be renamed or replaced
 	MountRoot bool   // something is mounted here
+	Encrypted bool   // by the file system, with a key of the folder's own (fscrypt)
 	Mode      uint32 // permission bits, setuid, setgid and sticky in the Unix octal layout
 	UID, GID  uint32
 	Nlink     uint32

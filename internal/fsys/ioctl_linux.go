@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func ioctlBytes(fd int, request uintptr, b *[fsxattrLength]byte) error {
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(b)))
+func ioctl[T any](fd int, request uintptr, arg *T) error {
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(arg)))
 	if errno != 0 {
 		return errno
 	}
