@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
 )
 
@@ -43,7 +44,13 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, Incomplete(err)
 	}
-	return Outcome{ID: id, Outcome: "abandoned", Displaced: []string{kept}}, nil
+	if len(p.orphans) == 1 { // from now on this is the journal: what it has not seen is over
+		err = e.stampSerial(dirty)
+		if err == nil {
+			err = fsys.SyncFile(e.View)
+		}
+	}
+	return Outcome{ID: id, Outcome: "abandoned", Displaced: []string{kept}}, PathError("write", viewName, err)
 }
 
 // abandonStage ends an abandoned transaction.

@@ -21,7 +21,7 @@ func (r *Run) Resume() error { return ResumeAll([]*Run{r})[0] }
 // ResumeAll is Resume for records that do not clash: each ends by itself, and barrier 3 is one for all.
 func ResumeAll(runs []*Run) []error {
 	errs := make([]error, len(runs))
-	if err := runs[0].env.begin(); err != nil {
+	if err := runs[0].env.stampSerial(dirty); err != nil {
 		for i, r := range runs {
 			errs[i] = r.notBegun(PathError("write", viewName, err))
 		}
@@ -34,7 +34,7 @@ func ResumeAll(runs []*Run) []error {
 		}
 	}
 	if len(whole) == len(runs) {
-		_ = runs[0].env.stamp(clean, "") // a stamp that stays dirty costs a reader a look, nothing else
+		_ = runs[0].env.stamp(clean) // a stamp that stays dirty costs a reader a look, nothing else
 	}
 	err := barrier(whole)
 	for i, r := range runs {

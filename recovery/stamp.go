@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -15,18 +16,55 @@ const (
 	dirty = "dirty"
 )
 
-// stamp says in the view lock's file whether steps of a transaction are being done. It is not synced: a reader believes
-// a stamp only of this boot and this mount, and of those the page cache tells. After a dirty one comes the serial of the
-// journal: see outdated.
-func (e *Env) stamp(state, more string) error {
+// The stamp is two lines of fixed length, so that one write replaces another one as a whole, also a part of it:
+//
+//	clean|dirty, boot, mount    whether steps of a transaction are being done
+//	serial                      of the journal, when that was last so or a recovery had ended; see outdated
+//
+// It is not synced: a reader believes the first line only of this boot and this mount, and of those the page cache tells.
+
+// stamp says in the view lock's file how it is with the steps.
+func (e *Env) stamp(state string) error {
+	line, err := stampLine(e.State, state)
+	if err == nil {
+		err = e.writeStamp(line)
+	}
+	return err
+}
+
+// stampSerial is stamp, and says which puts the journal has seen.
+func (e *Env) stampSerial(state string) error {
 	line, err := stampLine(e.State, state)
 	if err != nil {
 		return err
 	}
-	if _, err = e.View.WriteAt([]byte(line+more), 0); err != nil {
+	serial, err := e.DB.Serial()
+	if err != nil {
+		return err
+	}
+	return e.writeStamp(line + fmt.Sprintf("%0*d\n", numberSize, serial))
+}
+
+func (e *Env) writeStamp(text string) error {
+	_, err := e.View.WriteAt([]byte(text), 0)
+	if err != nil {
 		err = bareErrno(err)
 	}
 	return err
+}
+
+// numberSize is that of any uint64.
+const numberSize = 20
+
+// stampedSerial returns what a stamp of any boot says of the journal, if it says anything.
+func stampedSerial(view io.ReaderAt) (serial uint64, ok bool) {
+	b, err := io.ReadAll(io.NewSectionReader(view, 0, 1<<10))
+	lines := strings.Split(string(b), "\n")
+	if err != nil || len(lines) < 3 || len(lines[1]) != numberSize {
+		return 0, false
+	}
+	serial, err = strconv.ParseUint(lines[1], 10, 64)
+	return serial, err == nil
 }
 
 // Clean says whether the tree shows no half of a transaction, as far as the stamp tells. A stamp that is unknown,
@@ -53,16 +91,16 @@ func (e *Env) MarkClean() error {
 	if Clean(e.State, e.View) {
 		return nil
 	}
-	return e.stamp(clean, "")
+	return e.stampSerial(clean)
 }
 
-// stampLine has a fixed length on one boot, so that one write replaces one stamp.
+// stampLine is the first line of the stamp.
 func stampLine(state *fsys.Dir, s string) (string, error) {
 	boot := BootMount{}
 	if err := boot.read(state); err != nil {
 		return "", err
 	}
-	return strings.Join([]string{s, boot.Boot, strconv.FormatUint(boot.Mount, 10)}, " ") + "\n", nil
+	return fmt.Sprintf("%s %s %0*d\n", s, boot.Boot, numberSize, boot.Mount), nil
 }
 
 // BootMount names a boot of the system and a mount in it: the life of a page cache.

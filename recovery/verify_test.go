@@ -3,6 +3,7 @@
 package recovery
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"slices"
@@ -201,9 +202,10 @@ func TestStamp(t *testing.T) {
 	check("never stamped", false)
 	w.must(w.env.MarkClean())
 	check("stamped clean", true)
-	line, err := os.ReadFile(w.path(".txcommit/view.lock"))
+	stamp, err := os.ReadFile(w.path(".txcommit/view.lock"))
 	w.must(err)
-	w.must(w.env.begin())
+	line := stamp[:bytes.IndexByte(stamp, '\n')+1]
+	w.must(w.env.stampSerial(dirty))
 	check("stamped dirty", false)
 	for _, other := range []string{
 		"", "clean", string(line[:len(line)-2]), strings.Replace(string(line), "clean", "clear", 1), "clean x 1\n",
@@ -218,7 +220,7 @@ func TestStamp(t *testing.T) {
 	after(exchange, nothing)(w)
 	w.put(journal.Decided)
 	w.rec.Stage.Ino++
-	w.must(w.env.begin())
+	w.must(w.env.stampSerial(dirty))
 	if _, err := w.recover(); err != nil {
 		t.Fatal(err)
 	}

@@ -120,5 +120,8 @@ func forgetStamp(state *fsys.Dir) error {
 		return err
 	}
 	defer f.Close()
-	return recovery.PathErrno("truncate", statePath(viewFile), f.Truncate(0))
+	if err := f.Truncate(0); err != nil {
+		return recovery.PathErrno("truncate", statePath(viewFile), err)
+	}
+	return recovery.PathErrno("sync", statePath(viewFile), fsys.SyncFile(f)) // before the new journal has its name
 }

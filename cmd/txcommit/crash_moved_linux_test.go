@@ -25,19 +25,59 @@ func TestMovedRoot(t *testing.T) {
 }
 
 // TestOlderJournal puts an older journal back under an unfinished transaction, of which it knows nothing: what the stage
-// folder holds may be the only copy of what was replaced, so nothing is touched until somebody gives it up.
+// folder holds may be the only copy of what was replaced, so nothing is touched until somebody gives it up; nor after a
+// restart. After that it is a store like any other.
 func TestOlderJournal(t *testing.T) {
-	s := damaged.ready(t, needBinary(t), filepath.Join(workFolder(t), "stand"))
-	older, err := os.ReadFile(filepath.Join(s.root(), ".txcommit/journal.db"))
+	for _, restart := range []bool{false, true} {
+		t.Run(map[bool]string{false: "at once", true: "after a restart"}[restart], func(t *testing.T) {
+			s := damaged.ready(t, needBinary(t), filepath.Join(workFolder(t), "stand"))
+			older, err := os.ReadFile(filepath.Join(s.root(), ".txcommit/journal.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := wreckOf(t, s)
+			if err := os.WriteFile(w.journal(), older, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if restart {
+				w.otherBoot()
+			}
+			w.before = w.everything()
+			w.givenUp("an older journal")
+			w.sweeps()
+		})
+	}
+}
+
+// otherBoot changes the stamp as if it were of an earlier boot.
+func (w *wreck) otherBoot() {
+	w.Helper()
+	at := filepath.Join(w.root(), ".txcommit/view.lock")
+	stamp, err := os.ReadFile(at)
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	w := wreckOf(t, s)
-	if err := os.WriteFile(w.journal(), older, 0o600); err != nil {
-		t.Fatal(err)
+	boot := strings.Fields(string(stamp))[1]
+	other := strings.Map(func(r rune) rune {
+		if r == '-' {
+			return r
+		}
+		return '0'
+	}, boot)
+	if err := os.WriteFile(at, []byte(strings.Replace(string(stamp), boot, other, 1)), 0o600); err != nil {
+		w.Fatal(err)
 	}
-	w.before = w.everything()
-	w.givenUp("an older journal")
+}
+
+// sweeps checks that what a dead process has staged is taken for that.
+func (w *wreck) sweeps() {
+	w.Helper()
+	if err := os.Mkdir(filepath.Join(w.root(), ".txcommit/stage/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f"), 0o700); err != nil {
+		w.Fatal(err)
+	}
+	if res := w.run(w.T, supervise.Fault{}, supervise.Options{}, "recover"); res.ExitCode != exitOK {
+		w.Fatalf("recover of what a dead process has staged: exit code %d\n%s%s", res.ExitCode, res.Stdout, res.Stderr)
+	}
 }
 
 // TestRestored unpacks a backup, taken while a transaction was unfinished, over the emptied root.

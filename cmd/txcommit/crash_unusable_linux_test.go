@@ -125,12 +125,7 @@ func (w *wreck) rebuild() {
 		w.Fatalf("recover --rebuild: exit code %d\n%s%s", res.ExitCode, res.Stdout, res.Stderr)
 	}
 	// The new journal has seen fewer puts than the old one, and is no older one that was put back.
-	if err := os.Mkdir(filepath.Join(w.root(), ".txcommit/stage/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f"), 0o700); err != nil {
-		w.Fatal(err)
-	}
-	if res := w.run(w.T, supervise.Fault{}, supervise.Options{}, "recover"); res.ExitCode != exitOK {
-		w.Fatalf("recover of what a dead process has staged: exit code %d\n%s%s", res.ExitCode, res.Stdout, res.Stderr)
-	}
+	w.sweeps()
 	w.gaveUp(tree, "rebuild")
 }
 
