@@ -63,9 +63,12 @@ func buildCLI(ctx context.Context) (path string, remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	path = filepath.Join(dir, "txcommit")
-	if err := command(ctx, "go", "build", "-C", strings.TrimSpace(string(out)), "-o", path, "./cmd/txcommit"); err != nil {
+	// Without cgo, as README installs it: that saves a process the dynamic loader.
+	build := exec.CommandContext(ctx, "go", "build", "-C", strings.TrimSpace(string(out)), "-o", path, "./cmd/txcommit")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		remove()
-		return "", nil, err
+		return "", nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return path, remove, nil
 }
