@@ -1,7 +1,11 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"reflect"
 	"testing"
 
@@ -19,10 +23,16 @@ func durable(r *Record) *Record {
 func TestDetach(t *testing.T) {
 	path := fresh(t)
 	j := reopen(t, path)
-	r := durable(big(1, 100))
-	lists, err := r.Detach()
-	if err != nil || lists == nil {
-		t.Fatalf("Detach = %d bytes, %v; want the lists", len(lists), err)
+	r := durable(big(1, 3000)) // several parts
+	for i := range 1500 {
+		r.Made = append(r.Made, Made{Step: 1, Path: fmt.Sprintf("a/%d", i), Kind: 1, Inode: Inode{Ino: uint64(i)}, Seal: 5})
+	}
+	whole := *r
+	as := lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: r.Made}
+	lists := detach(t, r)
+	var want bytes.Buffer
+	if err := canonical.MarshalToBuffer(&as, &want); err != nil || !bytes.Equal(lists, want.Bytes()) {
+		t.Fatalf("Detach wrote %d bytes, want the %d of the whole (%v)", len(lists), want.Len(), err)
 	}
 	put(t, j, r)
 	if err := j.Close(); err != nil {
@@ -44,16 +54,42 @@ func TestDetach(t *testing.T) {
 	if err := got.Attach(lists); err != nil {
 		t.Fatalf("Attach: %v", err)
 	}
-	if !reflect.DeepEqual(got, r) {
-		t.Errorf("after Attach: got %+v, want %+v", got, r)
+	if whole.Beside = r.Beside; !reflect.DeepEqual(got, &whole) {
+		t.Errorf("after Attach: got %+v, want %+v", got, whole)
 	}
 	small := durable(&Record{ID: id(2), State: Decided, Stage: Inode{Ino: 10}})
-	if lists, err := small.Detach(); lists != nil || err != nil || small.Beside != nil {
-		t.Errorf("Detach of a small record = %d bytes, %v; want it whole", len(lists), err)
+	if lists := detach(t, small); lists != nil || small.Beside != nil {
+		t.Errorf("Detach of a small record = %d bytes; want it whole", len(lists))
 	}
 	process := big(3, 100)
-	if lists, err := process.Detach(); lists != nil || err != nil {
-		t.Errorf("Detach of level process = %d bytes, %v; want it whole", len(lists), err)
+	if lists := detach(t, process); lists != nil {
+		t.Errorf("Detach of level process = %d bytes; want it whole", len(lists))
+	}
+}
+
+// detach returns what Detach writes, nil if nothing.
+func detach(t *testing.T, r *Record) []byte {
+	t.Helper()
+	var to *bytes.Buffer
+	if err := r.Detach(func() (io.Writer, error) { to = new(bytes.Buffer); return to, nil }); err != nil {
+		t.Fatalf("Detach: %v", err)
+	}
+	if to == nil {
+		return nil
+	}
+	return to.Bytes()
+}
+
+// A record that recovery could not read is not written, and an error of the file is told.
+func TestDetachErrors(t *testing.T) {
+	bad := durable(big(1, 100))
+	bad.Steps[7].Name = "../x"
+	full := durable(big(1, 100))
+	for name, r := range map[string]*Record{"step": bad, "create": full} {
+		err := r.Detach(func() (io.Writer, error) { return nil, fs.ErrPermission })
+		if err == nil || errors.Is(err, fs.ErrPermission) != (r == full) || r.Beside != nil {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"hash/maphash"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -144,17 +145,17 @@ func tryOwner(stages *fsys.Dir, id string) (*os.File, error) {
 
 // keepSteps puts into the stage folder what is too large for the journal. Barrier 1 makes it durable.
 func (s *stage) keepSteps(rec *journal.Record) error {
-	b, err := rec.Detach()
-	if err != nil || b == nil {
+	err := rec.Detach(func() (_ io.Writer, err error) {
+		s.steps, err = s.dir.Create(recovery.StepsFile, 0o600)
+		return s.steps, err
+	})
+	if s.steps == nil {
 		return err
 	}
-	if s.steps, err = s.dir.Create(recovery.StepsFile, 0o600); err != nil {
-		return err
-	}
-	if _, err := s.steps.Write(b); err != nil {
+	if err != nil {
 		return withoutName(s.steps, err)
 	}
-	s.bytes.Add(int64(len(b)))
+	s.bytes.Add(int64(rec.Beside.Length))
 	fsys.StartWrite(s.steps)
 	return s.yield(s.dir, recovery.StepsFile)
 }
