@@ -94,7 +94,7 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	if err != nil {
 		return err
 	}
-	sub, err := d.Sub(at.name)
+	sub, err := d.Sub(at.name())
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (p *preparer) allowMerged(at place) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Rename(at.name, p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+	if err := d.Rename(at.name(), p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
 		return errors.Wrap(err, "an overlay cannot rename a directory of its lower layer")
 	}
 	return nil

@@ -55,20 +55,21 @@ func (s *scan) put(w *want) error {
 	if w.special == nil {
 		w.special = &nothingSpecial
 	}
-	w.full, s.order = w.folder.joined(w.name, w.said), nil
-	p := w.full
-	old := s.byPath[p]
+	if w.said == w.full {
+		w.said = w.full // and not held twice
+	}
+	old := s.byPath.find(w.full)
 	switch {
 	case old == nil:
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case old.kind == wantFolder && old.implied && w.kind == wantFolder:
 		w.implied = w.implied && old.implied
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case old.kind == wantFolder && w.kind == wantFolder && w.implied:
 	case old.kind == wantGone && old.vacated && w.makes(),
 		old.kind == wantGone && (w.kind == wantLinked || w.kind == wantMoved):
 		w.vacated, w.movedAway, w.empty = true, old.vacated && old.info.Kind == fsys.Folder, old.empty
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case w.kind == wantGone && !old.vacated && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
 		old.vacated, old.movedAway, old.empty = true, w.vacated && w.info.Kind == fsys.Folder, w.empty
 	case w.implied:
@@ -76,7 +77,7 @@ func (s *scan) put(w *want) error {
 	case old.implied:
 		return s.clash(w, old.child, "cannot go together: a file cannot be the parent of a path")
 	default:
-		return s.clash(w, old, "both end on "+p)
+		return s.clash(w, old, "both end on "+w.full)
 	}
 	return nil
 }
@@ -86,11 +87,11 @@ func (s *scan) putParents(w *want) error {
 	if f.info.Exists() || f.parent == nil {
 		return nil
 	}
-	if old := s.byPath[f.path]; old != nil && old.kind == wantFolder {
+	if old := s.byPath.find(f.path); old != nil && old.kind == wantFolder {
 		return nil
 	}
 	return s.put(&want{
-		place: place{folder: f.parent, name: f.name}, kind: wantFolder,
+		place: newPlace(f.parent, f.path, nothing), kind: wantFolder,
 		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, special: &special{child: w},
 	})
 }
@@ -111,7 +112,7 @@ func (s *scan) clash(a, b *want, why string) error {
 // returns that of the first op, so that it is the same one each time.
 func (s *scan) checkClashes() error {
 	var first *Error
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		err := s.checkAbove(w)
 		if err == nil {
 			err = s.checkFree(w)
@@ -140,7 +141,7 @@ func (s *scan) checkAbove(w *want) error {
 		if i, ok := s.prunes[f.path]; ok && i != w.op && w.kind != wantGone && !s.tx.ops[i].spares(w.path(), f.path) {
 			return s.clash(w, &want{op: i, said: s.tx.ops[i].Path}, "cannot go together: one is below what the other prunes; exclude it there")
 		}
-		up := s.byPath[f.path]
+		up := s.byPath.find(f.path)
 		if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
 			continue
 		}

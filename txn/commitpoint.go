@@ -8,7 +8,7 @@ import (
 	"github.com/txcommit/txcommit/recovery"
 )
 
-func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*journal.Record, error) {
+func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*journal.Record, error) {
 	p, err := newPreparer(sc, st)
 	if err != nil {
 		return nil, err

@@ -23,21 +23,21 @@ type compared struct {
 // What was compared without the lock is believed under it while the file's inode, size and times are the same.
 func (s *scan) compareAll(ctx context.Context) error {
 	type job struct {
-		path string
 		want *want
 		compared
 	}
 	var jobs []job
 	var bytes int64
-	for p, w := range s.byPath {
-		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.sourced() && w.content.exact {
+	for _, w := range s.byPath.items {
+		if w.kind != wantFile || w.info.Kind != fsys.File || w.vacated || w.source != nil && w.source.exact ||
+			w.info.Size != w.content(s.tx.ops).size() {
 			continue
 		}
-		if c, ok := s.tx.compared[p]; ok && c.info == w.info {
+		if c, ok := s.tx.compared[w.path()]; ok && c.info == *w.info {
 			w.conclude(c.equal)
 			continue
 		}
-		jobs, bytes = append(jobs, job{path: p, want: w}), bytes+w.info.Size
+		jobs, bytes = append(jobs, job{want: w}), bytes+w.info.Size
 	}
 	if len(jobs) > 0 {
 		s.tx.progress.begin(PhasePlan, len(jobs), bytes)
@@ -45,7 +45,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
 		j := &jobs[i]
 		defer func() { s.tx.progress.done(1, j.want.info.Size) }()
-		if j.compared, err = j.want.content.compare(s.root, j.path); err != nil {
+		if j.compared, err = j.want.content(s.tx.ops).compare(s.root, j.want.path()); err != nil {
 			err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
 		}
 		return err
@@ -54,8 +54,8 @@ func (s *scan) compareAll(ctx context.Context) error {
 		return err
 	}
 	for _, j := range jobs {
-		j.info = j.want.info
-		s.tx.compared[j.path] = j.compared
+		j.info = *j.want.info
+		s.tx.compared[j.want.path()] = j.compared
 		j.want.conclude(j.equal)
 	}
 	return nil
@@ -63,7 +63,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 
 // attributes returns the extended attributes of the file that a want replaces.
 func (s *scan) attributes(w *want) ([]fsys.Xattr, error) {
-	if c := s.tx.compared[w.path()]; c.listed && c.info == w.info {
+	if c := s.tx.compared[w.path()]; c.listed && c.info == *w.info {
 		return c.attrs, nil
 	}
 	return s.root.Xattrs(w.path())

@@ -249,20 +249,20 @@ func (p *preparer) keep(res *Result) {
 		}
 	}
 	for _, w := range p.sorted() {
-		st := p.stage.staged[w.path()]
-		if w.inside == nil || st == nil {
+		st := p.stage.staged.find(w.path())
+		if w.inside() == nil || st == nil {
 			continue
 		}
 		if r.Made == nil {
-			r.Made = make([]journal.Made, 0, len(p.stage.staged))
+			r.Made = make([]journal.Made, 0, len(p.stage.staged.items))
 		}
-		top := w.inside.path()
+		top := w.inside().path()
 		m := journal.Made{
-			Step: step[top], Path: strings.TrimPrefix(w.path(), top+"/"),
-			Kind: journal.EntryKind(st.info.Kind), Inode: journal.Inode(st.info.ID),
+			Step: step[top], Path: w.path()[len(top)+1:],
+			Kind: journal.EntryKind(st.kind), Inode: journal.Inode(st.id),
 		}
-		if st.info.Kind != fsys.Folder {
-			m.Seal = recovery.Seal(st.info)
+		if st.kind != fsys.Folder {
+			m.Seal = recovery.Seal(st.info())
 		}
 		r.Made = append(r.Made, m)
 	}

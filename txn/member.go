@@ -15,7 +15,7 @@ type member struct {
 	c     *commit
 	ctx   context.Context
 	scan  *scan
-	steps []*step
+	steps []step
 
 	// After prepare:
 	stage *stage
@@ -54,7 +54,7 @@ func (m *member) prepare(ses *session) (err error) {
 	if m.run, err = recovery.Prepare(&ses.env, m.rec); err != nil {
 		return recovery.PathErrno("open", ".txcommit/stage", err)
 	}
-	return m.run.OpenParents(func(path string) bool { f, ok := m.scan.byPath[path]; return ok && f.kind == wantFolder })
+	return m.run.OpenParents(func(path string) bool { w := m.scan.byPath.find(path); return w != nil && w.kind == wantFolder })
 }
 
 func (m *member) close() {

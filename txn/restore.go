@@ -65,7 +65,7 @@ func (s *scan) checkBack(i int, o *op, at place) error {
 	if b.force {
 		return nil
 	}
-	why := b.drifted(at.info)
+	why := b.drifted(*at.info)
 	if why == "" && at.info.Kind == fsys.Folder && b.step.Kind == journal.Install && b.step.Old.Kind != 0 {
 		if as, err := s.asInstalled(b, at); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *scan) asInstalled(b *back, at place) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w, err := recovery.WalkFolder(d, at.name)
+	w, err := recovery.WalkFolder(d, at.name())
 	return err == nil && w.Digest == b.step.Walk, err
 }
 
@@ -153,7 +153,7 @@ func (s *scan) putBack(i int, o *op, at place) error {
 	switch info.Kind {
 	case fsys.File, fsys.Special: // both are linked
 		w.kind, w.mode, w.perm = wantFile, manifest.ModeOf(info.Mode), 0o666
-		w.content = &content{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}}
+		w.brings, w.special = true, &special{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}}
 		return s.put(w)
 	case fsys.Link:
 		w.kind, w.special = wantLink, &special{like: &source{dir: d, rel: rel, info: info}}
@@ -187,7 +187,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 	if err := s.put(w); err != nil {
 		return err
 	}
-	return t.entries(o.listing.top, &folder{path: at.path(), name: at.name, parent: at.folder})
+	return t.entries(o.listing.top, &folder{path: at.path(), name: at.name(), parent: at.folder})
 }
 
 // takeBack wants gone what a step has made. Of a folder everything goes that came with it, and the folder itself unless
@@ -233,14 +233,14 @@ func (s *scan) takeBack(i int, o *op, at place) error {
 }
 
 func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[string]*journal.Made) (gone []*want, whole bool, err error) {
-	f := s.res.sub(at.folder, at.name, at.info)
+	f := s.res.sub(at)
 	names, err := s.names(f)
 	if err != nil {
 		return nil, false, err
 	}
 	whole = true
 	for _, name := range names {
-		sub, err := s.res.place(f, name)
+		sub, err := s.res.place(f, name, "")
 		if err != nil {
 			return nil, false, err
 		}
@@ -255,7 +255,7 @@ func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[st
 		case m == nil:
 			whole = false // somebody else's
 			continue
-		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(sub.info) != m.Seal:
+		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(*sub.info) != m.Seal:
 			return nil, false, &Error{Op: i, Path: sub.path(), Err: recovery.Conflict("", whyDrifted)}
 		}
 		w := &want{place: sub, kind: wantGone, op: i, said: sub.path()}
