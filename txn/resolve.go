@@ -148,33 +148,6 @@ func (r *resolver) enter(f *folder) (*folder, error) {
 	return f, nil
 }
 
-// place is a name in a folder: where a path leads, and what is there.
-type place struct {
-	folder *folder
-	full   string     // the canonical path
-	info   *fsys.Info // not nil, and not changed: wants, of which there may be a million, share what there is to be told
-}
-
-// nothing is the info of places where nothing is.
-var nothing fsys.Info
-
-func newPlace(f *folder, full string, i fsys.Info) place {
-	if !i.Exists() {
-		return place{f, full, &nothing}
-	}
-	return place{f, full, &i}
-}
-
-func (p place) path() string { return p.full }
-
-// name is the last component of the path.
-func (p place) name() string {
-	if p.folder.path == "." {
-		return p.full
-	}
-	return p.full[len(p.folder.path)+1:]
-}
-
 // lookup resolves the folder part of a clean path, following links inside the root, and looks at the last name.
 func (r *resolver) lookup(p string) (place, error) {
 	links := 0
