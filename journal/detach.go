@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/cockroachdb/errors"
@@ -25,9 +26,12 @@ type lists struct {
 
 // Detach takes the lists of a large record out of what Put will write, and writes them to what create makes: the caller
 // keeps that in a file that is durable before the record is put, and there for as long as the transaction is unfinished.
-// Made is gone from the record then: it is for an undo, which reads it from there. A small record is to be put whole, and
-// create is not called. So is one of level process, since its steps are needed when all its files are in the tree.
-func (r *Record) Detach(create func() (io.Writer, error)) error {
+// A small record is to be put whole, and create is not called. So is one of level process, since its steps are needed when
+// all its files are in the tree.
+//
+// The record comes without its Made, which are the n that made gives. Only an undo needs them, which reads them from the
+// file, so a large record never holds them; a small one does afterwards.
+func (r *Record) Detach(n int, made iter.Seq[Made], create func() (io.Writer, error)) error {
 	if r.Process {
 		return nil
 	}
@@ -38,21 +42,25 @@ func (r *Record) Detach(create func() (io.Writer, error)) error {
 	w := &listWriter{create: create, sum: xxh3.New()}
 	err := w.write(arrayHead(4))
 	if err == nil {
-		err = writeList(w, r.Subs)
+		err = writeList(w, len(r.Subs), slices.Values(r.Subs))
 	}
 	if err == nil {
-		err = writeList(w, r.Parents)
+		err = writeList(w, len(r.Parents), slices.Values(r.Parents))
 	}
 	if err == nil {
-		err = writeList(w, r.Steps)
+		err = writeList(w, len(r.Steps), slices.Values(r.Steps))
 	}
 	if err == nil {
-		err = writeList(w, r.Made)
+		err = w.writeMade(r, n, made)
 	}
-	if err != nil || w.to == nil {
+	switch {
+	case err != nil:
 		return err
+	case w.to != nil:
+		r.Beside = &Beside{Length: w.length, Sum: w.sum.Sum64()}
+	case n > 0:
+		r.Made = slices.Collect(made)
 	}
-	r.Beside, r.Made = &Beside{Length: w.length, Sum: w.sum.Sum64()}, nil
 	return nil
 }
 
@@ -86,28 +94,56 @@ func (w *listWriter) write(b []byte) (err error) {
 // listPart is how many entries of a list are encoded at once.
 const listPart = 1024
 
-// writeList writes a list, and reads each part of it back.
-func writeList[T comparable](w *listWriter, list []T) error {
-	if list == nil {
+func (w *listWriter) writeMade(r *Record, n int, made iter.Seq[Made]) (err error) {
+	werr := writeList(w, n, func(yield func(Made) bool) {
+		for m := range made {
+			if err = validateMade(r, &m); err != nil || !yield(m) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record is not valid")
+	}
+	return werr
+}
+
+// writeList writes a list of n entries.
+func writeList[T comparable](w *listWriter, n int, list iter.Seq[T]) error {
+	if n == 0 {
 		return w.write([]byte{0xf6}) // null
 	}
-	if err := w.write(arrayHead(len(list))); err != nil {
+	if err := w.write(arrayHead(n)); err != nil {
 		return err
 	}
-	for part := range slices.Chunk(list, listPart) {
-		w.part.Reset()
-		if err := canonical.MarshalToBuffer(part, &w.part); err != nil {
-			return errors.Wrap(err, "encode record")
+	part := make([]T, 0, min(n, listPart))
+	for e := range list {
+		part, n = append(part, e), n-1
+		if len(part) < listPart && n > 0 {
+			continue
 		}
-		var back []T
-		if err := strict.Unmarshal(w.part.Bytes(), &back); err != nil || !slices.Equal(part, back) {
-			return errors.AssertionFailedf("journal: a new record could not be read back: %v", err)
-		}
-		if err := w.write(w.part.Bytes()[len(arrayHead(len(part))):]); err != nil {
+		if err := writePart(w, part); err != nil {
 			return err
 		}
+		part = part[:0]
+	}
+	if n != 0 {
+		return errors.AssertionFailedf("journal: a list has %d entries less than its length", n)
 	}
 	return nil
+}
+
+// writePart writes some entries of a list, if they can be read back.
+func writePart[T comparable](w *listWriter, part []T) error {
+	w.part.Reset()
+	if err := canonical.MarshalToBuffer(part, &w.part); err != nil {
+		return errors.Wrap(err, "encode record")
+	}
+	var back []T
+	if err := strict.Unmarshal(w.part.Bytes(), &back); err != nil || !slices.Equal(part, back) {
+		return errors.AssertionFailedf("journal: a new record could not be read back: %v", err)
+	}
+	return w.write(w.part.Bytes()[len(arrayHead(len(part))):])
 }
 
 // arrayHead is what CBOR begins an array of n entries with (RFC 8949, section 3).

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -24,12 +25,14 @@ func TestDetach(t *testing.T) {
 	path := fresh(t)
 	j := reopen(t, path)
 	r := durable(big(1, 3000)) // several parts
+	var made []Made
 	for i := range 1500 {
-		r.Made = append(r.Made, Made{Step: 1, Path: fmt.Sprintf("a/%d", i), Kind: 1, Inode: Inode{Ino: uint64(i)}, Seal: 5})
+		made = append(made, Made{Step: 1, Path: fmt.Sprintf("a/%d", i), Kind: 1, Inode: Inode{Ino: uint64(i)}, Seal: 5})
 	}
 	whole := *r
-	as := lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: r.Made}
-	lists := detach(t, r)
+	whole.Made = made
+	as := lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: made}
+	lists := detach(t, r, made...)
 	var want bytes.Buffer
 	if err := canonical.MarshalToBuffer(&as, &want); err != nil || !bytes.Equal(lists, want.Bytes()) {
 		t.Fatalf("Detach wrote %d bytes, want the %d of the whole (%v)", len(lists), want.Len(), err)
@@ -57,8 +60,8 @@ func TestDetach(t *testing.T) {
 	if whole.Beside = r.Beside; !reflect.DeepEqual(got, &whole) {
 		t.Errorf("after Attach: got %+v, want %+v", got, whole)
 	}
-	small := durable(&Record{ID: id(2), State: Decided, Stage: Inode{Ino: 10}})
-	if lists := detach(t, small); lists != nil || small.Beside != nil {
+	small := durable(sample(2))
+	if lists := detach(t, small, made[:2]...); lists != nil || small.Beside != nil || len(small.Made) != 2 {
 		t.Errorf("Detach of a small record = %d bytes; want it whole", len(lists))
 	}
 	process := big(3, 100)
@@ -68,10 +71,10 @@ func TestDetach(t *testing.T) {
 }
 
 // detach returns what Detach writes, nil if nothing.
-func detach(t *testing.T, r *Record) []byte {
+func detach(t *testing.T, r *Record, made ...Made) []byte {
 	t.Helper()
 	var to *bytes.Buffer
-	if err := r.Detach(func() (io.Writer, error) { to = new(bytes.Buffer); return to, nil }); err != nil {
+	if err := r.Detach(len(made), slices.Values(made), func() (io.Writer, error) { to = new(bytes.Buffer); return to, nil }); err != nil {
 		t.Fatalf("Detach: %v", err)
 	}
 	if to == nil {
@@ -82,13 +85,26 @@ func detach(t *testing.T, r *Record) []byte {
 
 // A record that recovery could not read is not written, and an error of the file is told.
 func TestDetachErrors(t *testing.T) {
-	bad := durable(big(1, 100))
-	bad.Steps[7].Name = "../x"
-	full := durable(big(1, 100))
-	for name, r := range map[string]*Record{"step": bad, "create": full} {
-		err := r.Detach(func() (io.Writer, error) { return nil, fs.ErrPermission })
-		if err == nil || errors.Is(err, fs.ErrPermission) != (r == full) || r.Beside != nil {
-			t.Errorf("%s: got %v", name, err)
+	good := Made{Step: 1, Path: "a", Kind: 1}
+	outside := good
+	outside.Path = "../x"
+	for _, tt := range []struct {
+		name  string
+		steps string
+		n     int
+		made  Made
+		err   error
+	}{
+		{name: "step", steps: "../x", n: 1, made: good},
+		{name: "entry", steps: "x", n: 1, made: outside},
+		{name: "count", steps: "x", n: 2, made: good},
+		{name: "create", steps: "x", n: 1, made: good, err: fs.ErrPermission},
+	} {
+		r := durable(big(1, 100))
+		r.Steps[7].Name = tt.steps
+		err := r.Detach(tt.n, slices.Values([]Made{tt.made}), func() (io.Writer, error) { return io.Discard, tt.err })
+		if err == nil || tt.err != nil && !errors.Is(err, tt.err) || r.Beside != nil {
+			t.Errorf("%s: got %v, beside %v", tt.name, err, r.Beside)
 		}
 	}
 }

@@ -31,7 +31,8 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*jour
 	if c.store.opts.Durability == Process {
 		return rec, p.levelProcess(ses.env.State, c.rep.Unsynced)
 	}
-	return rec, nil
+	n, made := p.made()
+	return rec, stageError("write", st.keepSteps(rec, n, made))
 }
 
 // put is barrier 2, the commit point.

@@ -42,9 +42,6 @@ func (m *member) prepare(ses *session) (err error) {
 	if m.rec, err = m.c.prepare(ses, m.scan, m.stage, m.steps); err != nil {
 		return err
 	}
-	if err := m.stage.keepSteps(m.rec); err != nil {
-		return stageError("write", err)
-	}
 	if err := ses.complete(m.ctx); err != nil {
 		return err
 	}

@@ -27,14 +27,16 @@ type preparer struct {
 	allowed map[string]bool // target folders that were checked
 	holder  string          // the newest placeholder file, relative to the stage folder
 	holds   fsys.Info
-	removed map[*want]int // files below a folder that goes
-	kept    int64         // bytes that are replaced or removed
+	removed map[*want]int    // files below a folder that goes
+	tops    map[*want]uint32 // the steps that bring new folders
+	inside  int              // what is staged inside of them
+	kept    int64            // bytes that are replaced or removed
 }
 
 func newPreparer(sc *scan, st *stage) (*preparer, error) {
 	p := &preparer{
 		scan: sc, stage: st, rec: &journal.Record{ID: uuid.MustParse(st.id), State: journal.Decided},
-		parents: map[string]uint32{}, subs: map[uint32]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{},
+		parents: map[string]uint32{}, subs: map[uint32]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{}, tops: map[*want]uint32{},
 	}
 	var err error
 	if p.self, err = st.dir.Self(); err != nil {

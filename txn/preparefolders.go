@@ -147,17 +147,19 @@ func (s *stage) likeLink(old *source, at string) error {
 	return s.dir.SetMtime(at, old.info.Mtime)
 }
 
-// walkNew records what is below the new folders, as it was staged.
+// walkNew records what is inside the new folders, as it was staged.
 func (p *preparer) walkNew(steps []step) {
 	below := map[*want]uint64{}
 	for _, w := range p.sorted() {
 		s := p.stage.staged.find(w.path())
 		if top := w.inside(); top != nil && s != nil { // a folder that is moved there comes by a step of its own
+			p.inside++
 			below[top] += recovery.EntryDigest(w.path()[len(top.path())+1:], s.info())
 		}
 	}
 	for i, st := range steps {
 		if st.kind == journal.Install && st.want.kind == wantFolder {
+			p.tops[st.want] = uint32(i)
 			p.rec.Steps[i].Walk = below[st.want]
 		}
 	}

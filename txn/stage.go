@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strconv"
 	"sync"
@@ -166,8 +167,8 @@ func tryOwner(stages *fsys.Dir, id string) (*os.File, error) {
 }
 
 // keepSteps puts into the stage folder what is too large for the journal. Barrier 1 makes it durable.
-func (s *stage) keepSteps(rec *journal.Record) error {
-	err := rec.Detach(func() (_ io.Writer, err error) {
+func (s *stage) keepSteps(rec *journal.Record, n int, made iter.Seq[journal.Made]) error {
+	err := rec.Detach(n, made, func() (_ io.Writer, err error) {
 		s.steps, err = s.dir.Create(recovery.StepsFile, 0o600)
 		return s.steps, err
 	})
