@@ -21,7 +21,7 @@ func (s *scan) clashAbove(i int) error {
 			if j < 0 {
 				continue
 			}
-			below, above := &want{op: i, said: p}, &want{op: j, said: dir}
+			below, above := opOn(i, p), opOn(j, dir)
 			switch s.tx.ops[j].Kind {
 			case manifest.Write, manifest.Symlink:
 				return s.clash(below, above, "cannot go together: a file cannot be the parent of a path")
@@ -51,12 +51,6 @@ func (s *scan) put(w *want) error {
 		if err := s.putParents(w); err != nil {
 			return err
 		}
-	}
-	if w.special == nil {
-		w.special = &nothingSpecial
-	}
-	if w.said == w.full {
-		w.said = w.full // and not held twice
 	}
 	old := s.byPath.find(w.full)
 	switch {
@@ -90,10 +84,9 @@ func (s *scan) putParents(w *want) error {
 	if old := s.byPath.find(f.path); old != nil && old.kind == wantFolder {
 		return nil
 	}
-	return s.put(&want{
-		place: newPlace(f.parent, f.path, nothing), kind: wantFolder,
-		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, special: &special{child: w},
-	})
+	return s.put(newWant(newPlace(f.parent, f.path, nothing), path.Dir(w.said()), want{
+		kind: wantFolder, op: w.op, perm: 0o777, implied: true, special: &special{child: w},
+	}))
 }
 
 const belowTaken = "cannot go together: one is below what the other removes, renames or replaces"
@@ -104,8 +97,8 @@ func (s *scan) clash(a, b *want, why string) error {
 		a, b = b, a
 	}
 	err := invalidf("op %d (%s %s) and op %d (%s %s) %s",
-		b.op, b.opName(s.tx.ops), b.said, a.op, a.opName(s.tx.ops), a.said, why)
-	return &Error{Op: a.op, Path: a.said, Err: err}
+		b.op, b.opName(s.tx.ops), b.said(), a.op, a.opName(s.tx.ops), a.said(), why)
+	return &Error{Op: a.op, Path: a.said(), Err: err}
 }
 
 // checkClashes refuses ops below what another op takes away or replaces, and renames onto what stays. Of many errors it
@@ -122,7 +115,7 @@ func (s *scan) checkClashes() error {
 		}
 		var e *Error
 		if !errors.As(err, &e) {
-			e = &Error{Op: w.op, Path: w.said, Err: err}
+			e = &Error{Op: w.op, Path: w.said(), Err: err}
 		}
 		if first == nil || e.Op < first.Op || e.Op == first.Op && e.Path < first.Path {
 			first = e
@@ -139,7 +132,7 @@ func (s *scan) checkClashes() error {
 func (s *scan) checkAbove(w *want) error {
 	for f := w.folder; f != nil; f = f.parent {
 		if i, ok := s.prunes[f.path]; ok && i != w.op && w.kind != wantGone && !s.tx.ops[i].spares(w.path(), f.path) {
-			return s.clash(w, &want{op: i, said: s.tx.ops[i].Path}, "cannot go together: one is below what the other prunes; exclude it there")
+			return s.clash(w, opOn(i, s.tx.ops[i].Path), "cannot go together: one is below what the other prunes; exclude it there")
 		}
 		up := s.byPath.find(f.path)
 		if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
@@ -158,10 +151,10 @@ func (s *scan) checkFree(w *want) error {
 		return nil
 	}
 	if w.kind == wantMoved || w.info.Kind == fsys.Folder {
-		return &fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}
+		return &fs.PathError{Op: "rename", Path: w.said(), Err: syscall.EEXIST}
 	}
 	if !w.replace {
-		return pathError("rename", w.said, errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
+		return pathError("rename", w.said(), errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (s *scan) syncTwins() error {
 			err = syncFolder(d)
 		}
 		if err != nil {
-			return pathError("sync", w.said, err)
+			return pathError("sync", w.said(), err)
 		}
 	}
 	return nil

@@ -51,9 +51,9 @@ func (s *scan) shareMode(wants []*want) *Error {
 	for _, w := range wants {
 		switch {
 		case !w.brings && w.mode != leader.mode:
-			return &Error{Op: w.op, Path: w.said, Err: errors.Newf(
+			return &Error{Op: w.op, Path: w.said(), Err: errors.Newf(
 				"op %d (%s %s) and op %d (%s %s) give different modes to one file: the paths are hard links of it",
-				leader.op, leader.opName(s.tx.ops), leader.said, w.op, w.opName(s.tx.ops), w.said)}
+				leader.op, leader.opName(s.tx.ops), leader.said(), w.op, w.opName(s.tx.ops), w.said())}
 		case w.brings && (chmod && w.mode != leader.mode || !chmod && w.kind == wantMode):
 			w.kind = wantFile
 		}

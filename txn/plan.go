@@ -27,6 +27,7 @@ func (s *scan) plan() *Plan {
 	p := &Plan{
 		Created: c.res.Created, Changed: c.res.Changed, Removed: c.res.Removed, Unchanged: c.res.Unchanged,
 		Folders: c.res.Folders,
+		Changes: make([]Change, 0, len(s.byPath.items)),
 	}
 	for _, w := range s.byPath.items {
 		sym := symbol(w)

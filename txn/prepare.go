@@ -66,7 +66,7 @@ func (p *preparer) record(steps []step) (*journal.Record, error) {
 			if errors.As(err, &already) {
 				return nil, err
 			}
-			return nil, &Error{Op: st.op, Path: st.said, Err: pathError(st.opName(p.tx.ops), st.said, err)}
+			return nil, &Error{Op: st.op, Path: st.said(), Err: pathError(st.opName(p.tx.ops), st.said(), err)}
 		}
 	}
 	if err := p.linkInside(); err != nil {

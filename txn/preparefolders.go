@@ -76,7 +76,7 @@ func (p *preparer) linkInside() error {
 			continue
 		}
 		if err := p.linkRenamed(w); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("rename", w.said, err)}
+			return &Error{Op: w.op, Path: w.said(), Err: pathError("rename", w.said(), err)}
 		}
 	}
 	return nil
@@ -98,7 +98,7 @@ func (p *preparer) finishFolders() error {
 			err = p.stage.dir.Chmod(s.at(), s.id, bits)
 		}
 		if err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("mkdir", w.said, err)}
+			return &Error{Op: w.op, Path: w.said(), Err: pathError("mkdir", w.said(), err)}
 		}
 	}
 	return nil

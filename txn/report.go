@@ -33,7 +33,7 @@ func (s *scan) checkContents(staged bool) error {
 			continue
 		}
 		if err := s.tx.checkContent(w); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: err}
+			return &Error{Op: w.op, Path: w.said(), Err: err}
 		}
 	}
 	return nil
@@ -132,5 +132,5 @@ func (s *scan) blame(err error) error {
 	if w == nil {
 		return err
 	}
-	return &Error{Op: w.op, Path: w.said, Err: err}
+	return &Error{Op: w.op, Path: w.said(), Err: err}
 }

@@ -27,7 +27,7 @@ func (s *scan) write(i int, o *op) error {
 	case at.info.Kind == fsys.Link && policy == RefuseSymlinks:
 		return errors.New("is a symbolic link, which --symlinks refuse does not allow")
 	}
-	w := &want{place: at, kind: wantFile, op: i, said: o.Path, brings: true, mode: o.Mode, perm: o.perm}
+	w := want{kind: wantFile, op: i, brings: true, mode: o.Mode, perm: o.perm}
 	if o.content == nil && o.Source != "" {
 		src, err := o.lookAtSource()
 		if err != nil {
@@ -35,7 +35,7 @@ func (s *scan) write(i int, o *op) error {
 		}
 		w.special = &special{source: src}
 	}
-	return s.put(w)
+	return s.put(newWant(at, o.Path, w))
 }
 
 // takenAway says that another op takes away what is at a place. A folder is forgotten then; a file is still there for
@@ -80,7 +80,7 @@ func (s *scan) remove(i int, o *op) error {
 		}
 	}
 	s.vacated[at.path()] = i
-	return s.put(&want{place: at, kind: wantGone, op: i, said: o.Path, empty: !o.Recursive})
+	return s.put(newWant(at, o.Path, want{kind: wantGone, op: i, empty: !o.Recursive}))
 }
 
 // mustBeEmpty refuses a folder that something is in.
@@ -115,10 +115,10 @@ func (s *scan) rename(i int, o *op) error {
 	if from.info.Kind == fsys.Folder {
 		kind = wantMoved
 	}
-	if err := s.put(&want{place: from, kind: wantGone, op: i, said: o.From, vacated: true}); err != nil {
+	if err := s.put(newWant(from, o.From, want{kind: wantGone, op: i, vacated: true})); err != nil {
 		return err
 	}
-	return s.put(&want{place: to, kind: kind, op: i, said: o.To, special: &special{from: &from}, replace: o.Replace})
+	return s.put(newWant(to, o.To, want{kind: kind, op: i, special: &special{from: &from}, replace: o.Replace}))
 }
 
 func (s *scan) mkdir(i int, o *op) error {
@@ -133,7 +133,7 @@ func (s *scan) mkdir(i int, o *op) error {
 	if at.info.Kind == fsys.Folder {
 		return s.putMode(i, o.Path, at, o.Mode)
 	}
-	return s.put(&want{place: at, kind: wantFolder, op: i, said: o.Path, mode: o.Mode, perm: o.perm})
+	return s.put(newWant(at, o.Path, want{kind: wantFolder, op: i, mode: o.Mode, perm: o.perm}))
 }
 
 func (s *scan) symlink(i int, o *op) error {
@@ -149,7 +149,7 @@ func (s *scan) symlink(i int, o *op) error {
 	case at.info.Kind == fsys.Special:
 		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
 	}
-	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, special: &special{target: o.Target}})
+	return s.putLink(newWant(at, o.Path, want{kind: wantLink, op: i, special: &special{target: o.Target}}))
 }
 
 // putLink puts a link, which stays as it is if it leads to the target already.
@@ -186,7 +186,7 @@ func (s *scan) chmod(i int, o *op) error {
 
 // putMode gives what is at a place another mode, if it differs.
 func (s *scan) putMode(i int, said string, at place, mode manifest.Mode) error {
-	w := &want{place: at, kind: wantSame, op: i, said: said, mode: mode}
+	w := newWant(at, said, want{kind: wantSame, op: i, mode: mode})
 	if bits, ok := mode.Bits(); ok && bits != at.info.Mode {
 		if at.info.Kind == fsys.Folder {
 			if _, err := s.res.enter(s.res.sub(at)); err != nil {

@@ -85,10 +85,10 @@ type token struct {
 	mode   manifest.Mode
 }
 
-var tokenSeed = maphash.MakeSeed()
+var sumSeed = maphash.MakeSeed()
 
-// sum stands for the token, which is large where there are a million of them.
-func (t token) sum() uint64 { return maphash.Comparable(tokenSeed, t) }
+// sumOf stands for something that is large where there are a million of them, and only to be compared.
+func sumOf[T comparable](what T) uint64 { return maphash.Comparable(sumSeed, what) }
 
 // newStage makes the stage folder of a transaction. The owner file gets its name when it is locked, so that a name
 // without a live lock is always a dead one.
@@ -250,7 +250,7 @@ func (s *stage) place(w *want) (*staged, error) {
 }
 
 func tokenOf(w *want) token {
-	t := token{kind: w.kind, op: w.op, said: w.said, seen: *w.info, mode: w.mode}
+	t := token{kind: w.kind, op: w.op, said: w.said(), seen: *w.info, mode: w.mode}
 	if w.inside() != nil {
 		t.inside = w.inside().path()
 	}
@@ -268,7 +268,7 @@ func (s *stage) find(w *want) *staged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.staged.find(w.path())
-	if st == nil || st.made != tokenOf(w).sum() {
+	if st == nil || st.made != sumOf(tokenOf(w)) {
 		return nil
 	}
 	return st
@@ -285,7 +285,7 @@ func (s *stage) restart() {
 // keep notes what was staged for a want, which is i now.
 func (s *stage) keep(w *want, st *staged, i fsys.Info) {
 	st.id, st.kind, st.mode, st.size, st.mtime = i.ID, i.Kind, uint16(i.Mode), i.Size, i.Mtime
-	st.made = tokenOf(w).sum()
+	st.made = sumOf(tokenOf(w))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.staged.put(st)

@@ -19,7 +19,7 @@ func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 	var files []*want
 	for _, w := range wants {
 		if err := sc.inherit(w); err != nil {
-			return sc.opError(w.op, &Error{Op: w.op, Path: w.said, Err: pathError("open", w.said, err)})
+			return sc.opError(w.op, &Error{Op: w.op, Path: w.said(), Err: pathError("open", w.said(), err)})
 		}
 		// A folder that is staged anew takes everything in it along.
 		if s.find(w) != nil && !restaged[w.inside()] {
@@ -47,7 +47,7 @@ func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 }
 
 func stageFailed(w *want, err error) error {
-	return &Error{Op: w.op, Path: w.said, Err: pathError("stage", w.said, err)}
+	return &Error{Op: w.op, Path: w.said(), Err: pathError("stage", w.said(), err)}
 }
 
 // inherit reads what a want's folder hands down, where it will not come by itself.

@@ -128,7 +128,7 @@ func (s *scan) sortByDeps(steps []step) ([]step, error) {
 		case visited:
 			return nil
 		case visiting:
-			return &Error{Op: st.op, Path: st.said, Err: invalidf(
+			return &Error{Op: st.op, Path: st.said(), Err: invalidf(
 				"directories cannot be renamed in a circle; use two transactions")}
 		}
 		marks[i] = visiting

@@ -75,7 +75,7 @@ func (t *treeScan) folder(n *node, at place) error {
 	if err := t.replaceable(n, at); err != nil {
 		return err
 	}
-	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777, special: &special{like: t.like(n)}}
+	w := newWant(at, t.said(n), want{kind: wantFolder, op: t.i, mode: mode, perm: 0o777, special: &special{like: t.like(n)}})
 	if err := t.put(w); err != nil {
 		return err
 	}
@@ -145,19 +145,18 @@ func (t *treeScan) entry(n *node, at place) error {
 			return t.fail(n, errors.Join(err, errors.Newf("the directory in the way holds %s, which is not pruned", kept)))
 		}
 	}
-	w := &want{place: at, op: t.i, said: t.said(n)}
 	if n.info.Kind == fsys.Link {
-		w.kind, w.special = wantLink, &special{target: n.target, like: t.like(n)}
-		return t.putLink(w)
+		return t.putLink(newWant(at, t.said(n), want{kind: wantLink, op: t.i, special: &special{target: n.target, like: t.like(n)}}))
 	}
-	w.kind = wantFile
-	w.mode, w.perm = manifest.ModeOf(n.info.Mode), 0o666
-	w.brings, w.special = true, &special{source: &source{
+	sp := &special{source: &source{
 		dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact,
 	}}
 	if t.o.Times {
-		w.mtime = n.info.Mtime
+		sp.mtime = n.info.Mtime
 	}
+	w := newWant(at, t.said(n), want{
+		kind: wantFile, op: t.i, brings: true, mode: manifest.ModeOf(n.info.Mode), perm: 0o666, special: sp,
+	})
 	if t.o.quick && at.info.Kind == fsys.File && at.info.Size == n.info.Size && at.info.Mtime == n.info.Mtime {
 		w.conclude(true)
 	}
@@ -209,7 +208,7 @@ func (t *treeScan) pruned(f *folder, name, rel string) (gone []*want, whole bool
 	if _, vacated := t.vacated[at.path()]; vacated {
 		return nil, true, nil
 	}
-	self := &want{place: at, kind: wantGone, op: t.i, said: t.said(&node{rel: rel})}
+	self := newWant(at, t.said(&node{rel: rel}), want{kind: wantGone, op: t.i})
 	if i.Kind != fsys.Folder {
 		return []*want{self}, true, nil
 	}

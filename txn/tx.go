@@ -68,7 +68,7 @@ type Tx struct {
 	kept     *fsys.Dir // the folder of that transaction
 
 	// compared are the files whose content was compared with what the transaction wants there.
-	compared map[string]compared
+	compared byPath[*compared]
 
 	staging sync.Mutex
 	state   *fsys.Dir // the state folder, once it was needed

@@ -23,9 +23,7 @@ const (
 // have different paths.
 type want struct {
 	place
-	said string // the user's path, for messages
-	op   int    // index of the op that asks for it
-
+	op int // index of the op that asks for it
 	*special
 	perm uint32        // what open(2) or mkdir(2) would be asked for
 	mode manifest.Mode // exact, if given
@@ -41,8 +39,9 @@ type want struct {
 	movedAway bool
 }
 
-// special is what few wants have: there may be a million of the others. It is there once a want is put.
+// special is what few wants have: there may be a million of the others.
 type special struct {
+	as     string  // the user's path, where it is another one
 	target string  // wantLink
 	mtime  int64   // of the content, if not 0
 	source *source // of the content, where it is in a file that is not ours
@@ -52,6 +51,30 @@ type special struct {
 }
 
 var nothingSpecial special
+
+// newWant makes a want of w for what is at a place. said is the user's path, for messages.
+func newWant(at place, said string, w want) *want {
+	w.place = at
+	if w.special == nil {
+		w.special = &nothingSpecial
+	}
+	if said != at.full {
+		own := *w.special
+		own.as, w.special = said, &own
+	}
+	return &w
+}
+
+// opOn stands for an op in messages.
+func opOn(op int, said string) *want { return &want{op: op, special: &special{as: said}} }
+
+// said is the user's path.
+func (w *want) said() string {
+	if w.as != "" {
+		return w.as
+	}
+	return w.full
+}
 
 // inside is the new folder that this one is staged in; nil where it is a step of its own.
 func (w *want) inside() *want { return w.folder.inside }
