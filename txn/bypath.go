@@ -19,12 +19,10 @@ type byPath[T interface {
 	slots []uint32
 }
 
-var pathSeed = maphash.MakeSeed()
-
 // slot finds the slot of a path, or the free one where it belongs. There must be slots.
 func (b *byPath[T]) slot(path string) *uint32 {
 	mask := uint64(len(b.slots) - 1)
-	for i := maphash.String(pathSeed, path) & mask; ; i = (i + 1) & mask {
+	for i := maphash.String(sumSeed, path) & mask; ; i = (i + 1) & mask {
 		s := &b.slots[i]
 		if *s == 0 || b.items[*s-1].path() == path {
 			return s

@@ -6,7 +6,7 @@ import "github.com/txcommit/txcommit/internal/fsys"
 type place struct {
 	folder *folder
 	full   string     // the canonical path
-	info   *fsys.Info // not nil, and not changed: wants, of which there may be a million, share what there is to be told
+	info   *fsys.Info // never nil; copies of the place share it, and do not change it
 }
 
 // nothing is the info of places where nothing is.

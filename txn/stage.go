@@ -87,7 +87,7 @@ type token struct {
 
 var sumSeed = maphash.MakeSeed()
 
-// sumOf stands for something that is large where there are a million of them, and only to be compared.
+// sumOf stands for something that is only compared, and would be large where there are a million of them.
 func sumOf[T comparable](what T) uint64 { return maphash.Comparable(sumSeed, what) }
 
 // newStage makes the stage folder of a transaction. The owner file gets its name when it is locked, so that a name
