@@ -2,6 +2,10 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
+	"io"
+	"iter"
+	"slices"
 
 	"github.com/cockroachdb/errors"
 	"github.com/zeebo/xxh3"
@@ -20,31 +24,140 @@ type lists struct {
 	Made    []Made
 }
 
-// Detach takes the lists of a large record out of what Put will write, and returns them encoded: the caller keeps them in
-// a file that is durable before the record is put, and there for as long as the transaction is unfinished. It returns nil
-// for a record that is to be put whole. One of level process always is, since its steps are needed when all its files are
-// in the tree.
-func (r *Record) Detach() ([]byte, error) {
+// Detach takes the lists of a large record out of what Put will write, and writes them to what create makes: the caller
+// keeps that in a file that is durable before the record is put, and there for as long as the transaction is unfinished.
+// A small record is to be put whole, and create is not called. So is one of level process, since its steps are needed when
+// all its files are in the tree.
+//
+// The record comes without its Made, which are the n that made gives. Only an undo needs them, which reads them from the
+// file, so a large record never holds them; a small one does afterwards.
+func (r *Record) Detach(n int, made iter.Seq[Made], create func() (io.Writer, error)) error {
 	if r.Process {
-		return nil, nil
+		return nil
 	}
-	var buf bytes.Buffer                        // and not Marshal, which keeps a second one as large for the next time
-	buf.Grow(64 * (len(r.Steps) + len(r.Made))) // about
-	if err := canonical.MarshalToBuffer(&lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: r.Made}, &buf); err != nil {
-		return nil, errors.Wrap(err, "encode record")
+	// Lists that cannot be read back would leave the tree half-way for good: better no commit.
+	if err := validate(r); err != nil {
+		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record is not valid")
 	}
-	b := buf.Bytes()
-	if len(b) <= inlineLimit {
-		return nil, nil
+	w := &listWriter{create: create, sum: xxh3.New()}
+	err := w.write(arrayHead(4))
+	if err == nil {
+		err = writeList(w, len(r.Subs), slices.Values(r.Subs))
 	}
-	// Lists that cannot be read back would leave the tree half-way for good: better no commit. What was read back takes the
-	// place of what there was, which may be large.
-	r.Beside = &Beside{Length: uint64(len(b)), Sum: xxh3.Hash(b)}
-	r.Subs, r.Parents, r.Steps, r.Made = nil, nil, nil, nil
-	if err := r.Attach(b); err != nil {
-		return nil, errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record could not be read back")
+	if err == nil {
+		err = writeList(w, len(r.Parents), slices.Values(r.Parents))
 	}
-	return b, nil
+	if err == nil {
+		err = writeList(w, len(r.Steps), slices.Values(r.Steps))
+	}
+	if err == nil {
+		err = w.writeMade(r, n, made)
+	}
+	switch {
+	case err != nil:
+		return err
+	case w.to != nil:
+		r.Beside = &Beside{Length: w.length, Sum: w.sum.Sum64()}
+	case n > 0:
+		r.Made = slices.Collect(made)
+	}
+	return nil
+}
+
+// listWriter writes what canonical would make of lists, but never has more than a part of it in memory.
+type listWriter struct {
+	create func() (io.Writer, error)
+	to     io.Writer // nil up to inlineLimit
+	held   []byte    // what is not written yet
+	length uint64
+	sum    *xxh3.Hasher
+	part   bytes.Buffer
+}
+
+func (w *listWriter) write(b []byte) (err error) {
+	w.length += uint64(len(b))
+	_, _ = w.sum.Write(b) // never fails
+	w.held = append(w.held, b...)
+	if w.to == nil && w.length <= inlineLimit {
+		return nil
+	}
+	if w.to == nil {
+		if w.to, err = w.create(); err != nil {
+			return err
+		}
+	}
+	_, err = w.to.Write(w.held)
+	w.held = w.held[:0]
+	return err
+}
+
+// listPart is how many entries of a list are encoded at once.
+const listPart = 1024
+
+func (w *listWriter) writeMade(r *Record, n int, made iter.Seq[Made]) (err error) {
+	werr := writeList(w, n, func(yield func(Made) bool) {
+		for m := range made {
+			if err = validateMade(r, &m); err != nil || !yield(m) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return errors.NewAssertionErrorWithWrappedErrf(err, "journal: a new record is not valid")
+	}
+	return werr
+}
+
+// writeList writes a list of n entries.
+func writeList[T comparable](w *listWriter, n int, list iter.Seq[T]) error {
+	if n == 0 {
+		return w.write([]byte{0xf6}) // null
+	}
+	if err := w.write(arrayHead(n)); err != nil {
+		return err
+	}
+	part := make([]T, 0, min(n, listPart))
+	for e := range list {
+		part, n = append(part, e), n-1
+		if len(part) < listPart && n > 0 {
+			continue
+		}
+		if err := writePart(w, part); err != nil {
+			return err
+		}
+		part = part[:0]
+	}
+	if n != 0 {
+		return errors.AssertionFailedf("journal: a list has %d entries less than its length", n)
+	}
+	return nil
+}
+
+// writePart writes some entries of a list, if they can be read back.
+func writePart[T comparable](w *listWriter, part []T) error {
+	w.part.Reset()
+	if err := canonical.MarshalToBuffer(part, &w.part); err != nil {
+		return errors.Wrap(err, "encode record")
+	}
+	var back []T
+	if err := strict.Unmarshal(w.part.Bytes(), &back); err != nil || !slices.Equal(part, back) {
+		return errors.AssertionFailedf("journal: a new record could not be read back: %v", err)
+	}
+	return w.write(w.part.Bytes()[len(arrayHead(len(part))):])
+}
+
+// arrayHead is what CBOR begins an array of n entries with (RFC 8949, section 3).
+func arrayHead(n int) []byte {
+	const array = 4 << 5
+	switch {
+	case n < 24:
+		return []byte{array | byte(n)}
+	case n < 1<<8:
+		return []byte{array | 24, byte(n)}
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16([]byte{array | 25}, uint16(n))
+	}
+	return binary.BigEndian.AppendUint32([]byte{array | 26}, uint32(n))
 }
 
 // Detached says that the lists of a record that was read are not there yet.

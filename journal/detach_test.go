@@ -1,8 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
@@ -19,10 +24,18 @@ func durable(r *Record) *Record {
 func TestDetach(t *testing.T) {
 	path := fresh(t)
 	j := reopen(t, path)
-	r := durable(big(1, 100))
-	lists, err := r.Detach()
-	if err != nil || lists == nil {
-		t.Fatalf("Detach = %d bytes, %v; want the lists", len(lists), err)
+	r := durable(big(1, 3000)) // several parts
+	var made []Made
+	for i := range 1500 {
+		made = append(made, Made{Step: 1, Path: fmt.Sprintf("a/%d", i), Kind: 1, Inode: Inode{Ino: uint64(i)}, Seal: 5})
+	}
+	whole := *r
+	whole.Made = made
+	as := lists{Subs: r.Subs, Parents: r.Parents, Steps: r.Steps, Made: made}
+	lists := detach(t, r, made...)
+	var want bytes.Buffer
+	if err := canonical.MarshalToBuffer(&as, &want); err != nil || !bytes.Equal(lists, want.Bytes()) {
+		t.Fatalf("Detach wrote %d bytes, want the %d of the whole (%v)", len(lists), want.Len(), err)
 	}
 	put(t, j, r)
 	if err := j.Close(); err != nil {
@@ -44,16 +57,55 @@ func TestDetach(t *testing.T) {
 	if err := got.Attach(lists); err != nil {
 		t.Fatalf("Attach: %v", err)
 	}
-	if !reflect.DeepEqual(got, r) {
-		t.Errorf("after Attach: got %+v, want %+v", got, r)
+	if whole.Beside = r.Beside; !reflect.DeepEqual(got, &whole) {
+		t.Errorf("after Attach: got %+v, want %+v", got, whole)
 	}
-	small := durable(&Record{ID: id(2), State: Decided, Stage: Inode{Ino: 10}})
-	if lists, err := small.Detach(); lists != nil || err != nil || small.Beside != nil {
-		t.Errorf("Detach of a small record = %d bytes, %v; want it whole", len(lists), err)
+	small := durable(sample(2))
+	if lists := detach(t, small, made[:2]...); lists != nil || small.Beside != nil || len(small.Made) != 2 {
+		t.Errorf("Detach of a small record = %d bytes; want it whole", len(lists))
 	}
 	process := big(3, 100)
-	if lists, err := process.Detach(); lists != nil || err != nil {
-		t.Errorf("Detach of level process = %d bytes, %v; want it whole", len(lists), err)
+	if lists := detach(t, process); lists != nil {
+		t.Errorf("Detach of level process = %d bytes; want it whole", len(lists))
+	}
+}
+
+// detach returns what Detach writes, nil if nothing.
+func detach(t *testing.T, r *Record, made ...Made) []byte {
+	t.Helper()
+	var to *bytes.Buffer
+	if err := r.Detach(len(made), slices.Values(made), func() (io.Writer, error) { to = new(bytes.Buffer); return to, nil }); err != nil {
+		t.Fatalf("Detach: %v", err)
+	}
+	if to == nil {
+		return nil
+	}
+	return to.Bytes()
+}
+
+// A record that recovery could not read is not written, and an error of the file is told.
+func TestDetachErrors(t *testing.T) {
+	good := Made{Step: 1, Path: "a", Kind: 1}
+	outside := good
+	outside.Path = "../x"
+	for _, tt := range []struct {
+		name  string
+		steps string
+		n     int
+		made  Made
+		err   error
+	}{
+		{name: "step", steps: "../x", n: 1, made: good},
+		{name: "entry", steps: "x", n: 1, made: outside},
+		{name: "count", steps: "x", n: 2, made: good},
+		{name: "create", steps: "x", n: 1, made: good, err: fs.ErrPermission},
+	} {
+		r := durable(big(1, 100))
+		r.Steps[7].Name = tt.steps
+		err := r.Detach(tt.n, slices.Values([]Made{tt.made}), func() (io.Writer, error) { return io.Discard, tt.err })
+		if err == nil || tt.err != nil && !errors.Is(err, tt.err) || r.Beside != nil {
+			t.Errorf("%s: got %v, beside %v", tt.name, err, r.Beside)
+		}
 	}
 }
 

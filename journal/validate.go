@@ -50,10 +50,16 @@ func validate(r *Record) error {
 		}
 	}
 	for i := range r.Made {
-		m := &r.Made[i]
-		if int(m.Step) >= len(r.Steps) || m.Kind == 0 || m.Kind > maxKind || m.Path == "." || !validFolder(m.Path) {
-			return errors.Newf("entry %d below a new folder has the path %q", i, m.Path)
+		if err := validateMade(r, &r.Made[i]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func validateMade(r *Record, m *Made) error {
+	if int(m.Step) >= len(r.Steps) || m.Kind == 0 || m.Kind > maxKind || m.Path == "." || !validFolder(m.Path) {
+		return errors.Newf("an entry below a new folder has the path %q", m.Path)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (p *preparer) allowInto(st *step) error {
 	from, opened := p.stage.dir, false
 	if st.renames() {
 		if from, err = p.res.handle(st.from.folder); err == nil && st.kind == journal.Move {
-			from, err = from.Sub(st.from.name)
+			from, err = from.Sub(st.from.name())
 			opened = err == nil
 		}
 	}
@@ -132,7 +132,7 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	if err != nil {
 		return err
 	}
-	sub, err := d.Sub(at.name)
+	sub, err := d.Sub(at.name())
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (p *preparer) allowMerged(at place) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Rename(at.name, p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+	if err := d.Rename(at.name(), p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
 		return errors.Wrap(err, "an overlay cannot rename a directory of its lower layer")
 	}
 	return nil

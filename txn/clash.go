@@ -21,7 +21,7 @@ func (s *scan) clashAbove(i int) error {
 			if j < 0 {
 				continue
 			}
-			below, above := &want{op: i, said: p}, &want{op: j, said: dir}
+			below, above := opOn(i, p), opOn(j, dir)
 			switch s.tx.ops[j].Kind {
 			case manifest.Write, manifest.Symlink:
 				return s.clash(below, above, "cannot go together: a file cannot be the parent of a path")
@@ -52,23 +52,18 @@ func (s *scan) put(w *want) error {
 			return err
 		}
 	}
-	if w.special == nil {
-		w.special = &nothingSpecial
-	}
-	w.full, s.order = w.folder.joined(w.name, w.said), nil
-	p := w.full
-	old := s.byPath[p]
+	old := s.byPath.find(w.full)
 	switch {
 	case old == nil:
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case old.kind == wantFolder && old.implied && w.kind == wantFolder:
 		w.implied = w.implied && old.implied
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case old.kind == wantFolder && w.kind == wantFolder && w.implied:
 	case old.kind == wantGone && old.vacated && w.makes(),
 		old.kind == wantGone && (w.kind == wantLinked || w.kind == wantMoved):
 		w.vacated, w.movedAway, w.empty = true, old.vacated && old.info.Kind == fsys.Folder, old.empty
-		s.byPath[p] = w
+		s.byPath.put(w)
 	case w.kind == wantGone && !old.vacated && (w.vacated && old.makes() || old.kind == wantLinked || old.kind == wantMoved):
 		old.vacated, old.movedAway, old.empty = true, w.vacated && w.info.Kind == fsys.Folder, w.empty
 	case w.implied:
@@ -76,7 +71,7 @@ func (s *scan) put(w *want) error {
 	case old.implied:
 		return s.clash(w, old.child, "cannot go together: a file cannot be the parent of a path")
 	default:
-		return s.clash(w, old, "both end on "+p)
+		return s.clash(w, old, "both end on "+w.full)
 	}
 	return nil
 }
@@ -86,13 +81,12 @@ func (s *scan) putParents(w *want) error {
 	if f.info.Exists() || f.parent == nil {
 		return nil
 	}
-	if old := s.byPath[f.path]; old != nil && old.kind == wantFolder {
+	if old := s.byPath.find(f.path); old != nil && old.kind == wantFolder {
 		return nil
 	}
-	return s.put(&want{
-		place: place{folder: f.parent, name: f.name}, kind: wantFolder,
-		op: w.op, said: path.Dir(w.said), perm: 0o777, implied: true, special: &special{child: w},
-	})
+	return s.put(newWant(newPlace(f.parent, f.path, nothing), path.Dir(w.said()), want{
+		kind: wantFolder, op: w.op, perm: 0o777, implied: true, special: &special{child: w},
+	}))
 }
 
 const belowTaken = "cannot go together: one is below what the other removes, renames or replaces"
@@ -103,15 +97,15 @@ func (s *scan) clash(a, b *want, why string) error {
 		a, b = b, a
 	}
 	err := invalidf("op %d (%s %s) and op %d (%s %s) %s",
-		b.op, b.opName(s.tx.ops), b.said, a.op, a.opName(s.tx.ops), a.said, why)
-	return &Error{Op: a.op, Path: a.said, Err: err}
+		b.op, b.opName(s.tx.ops), b.said(), a.op, a.opName(s.tx.ops), a.said(), why)
+	return &Error{Op: a.op, Path: a.said(), Err: err}
 }
 
 // checkClashes refuses ops below what another op takes away or replaces, and renames onto what stays. Of many errors it
 // returns that of the first op, so that it is the same one each time.
 func (s *scan) checkClashes() error {
 	var first *Error
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		err := s.checkAbove(w)
 		if err == nil {
 			err = s.checkFree(w)
@@ -121,7 +115,7 @@ func (s *scan) checkClashes() error {
 		}
 		var e *Error
 		if !errors.As(err, &e) {
-			e = &Error{Op: w.op, Path: w.said, Err: err}
+			e = &Error{Op: w.op, Path: w.said(), Err: err}
 		}
 		if first == nil || e.Op < first.Op || e.Op == first.Op && e.Path < first.Path {
 			first = e
@@ -138,9 +132,9 @@ func (s *scan) checkClashes() error {
 func (s *scan) checkAbove(w *want) error {
 	for f := w.folder; f != nil; f = f.parent {
 		if i, ok := s.prunes[f.path]; ok && i != w.op && w.kind != wantGone && !s.tx.ops[i].spares(w.path(), f.path) {
-			return s.clash(w, &want{op: i, said: s.tx.ops[i].Path}, "cannot go together: one is below what the other prunes; exclude it there")
+			return s.clash(w, opOn(i, s.tx.ops[i].Path), "cannot go together: one is below what the other prunes; exclude it there")
 		}
-		up := s.byPath[f.path]
+		up := s.byPath.find(f.path)
 		if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {
 			continue
 		}
@@ -157,10 +151,10 @@ func (s *scan) checkFree(w *want) error {
 		return nil
 	}
 	if w.kind == wantMoved || w.info.Kind == fsys.Folder {
-		return &fs.PathError{Op: "rename", Path: w.said, Err: syscall.EEXIST}
+		return &fs.PathError{Op: "rename", Path: w.said(), Err: syscall.EEXIST}
 	}
 	if !w.replace {
-		return pathError("rename", w.said, errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
+		return pathError("rename", w.said(), errors.Wrap(syscall.EEXIST, `only a rename with "replace": true replaces a file`))
 	}
 	return nil
 }

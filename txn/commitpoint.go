@@ -8,7 +8,7 @@ import (
 	"github.com/txcommit/txcommit/recovery"
 )
 
-func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*journal.Record, error) {
+func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*journal.Record, error) {
 	p, err := newPreparer(sc, st)
 	if err != nil {
 		return nil, err
@@ -31,7 +31,8 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []*step) (*jou
 	if c.store.opts.Durability == Process {
 		return rec, p.levelProcess(ses.env.State, c.rep.Unsynced)
 	}
-	return rec, nil
+	n, made := p.made()
+	return rec, stageError("write", st.keepSteps(rec, n, made))
 }
 
 // put is barrier 2, the commit point.

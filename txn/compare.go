@@ -12,58 +12,59 @@ import (
 
 // compared is what a comparison of a file with its new content has shown, and of which state of the file.
 type compared struct {
-	info  fsys.Info
+	full  string // the path
+	seen  uint64 // the sum of what it was then
 	equal bool
 	// attrs are the extended attributes of a file that is not equal, if listed.
 	attrs  []fsys.Xattr
 	listed bool
 }
 
+func (c *compared) path() string { return c.full }
+
 // compareAll finds the writes whose content is in place already, reading as many files at once as there are jobs.
 // What was compared without the lock is believed under it while the file's inode, size and times are the same.
 func (s *scan) compareAll(ctx context.Context) error {
-	type job struct {
-		path string
-		want *want
-		compared
-	}
-	var jobs []job
+	var jobs []*want
 	var bytes int64
-	for p, w := range s.byPath {
-		if w.kind != wantFile || w.info.Kind != fsys.File || w.info.Size != w.content.size() || w.vacated || w.content.sourced() && w.content.exact {
+	for _, w := range s.byPath.items {
+		if w.kind != wantFile || w.info.Kind != fsys.File || w.vacated || w.source != nil && w.source.exact ||
+			w.info.Size != w.content(s.tx.ops).size() {
 			continue
 		}
-		if c, ok := s.tx.compared[p]; ok && c.info == w.info {
+		if c := s.tx.compared.find(w.path()); c != nil && c.seen == sumOf(*w.info) {
 			w.conclude(c.equal)
 			continue
 		}
-		jobs, bytes = append(jobs, job{path: p, want: w}), bytes+w.info.Size
+		jobs, bytes = append(jobs, w), bytes+w.info.Size
 	}
 	if len(jobs) > 0 {
 		s.tx.progress.begin(PhasePlan, len(jobs), bytes)
 	}
+	results := make([]compared, len(jobs))
 	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
-		j := &jobs[i]
-		defer func() { s.tx.progress.done(1, j.want.info.Size) }()
-		if j.compared, err = j.want.content.compare(s.root, j.path); err != nil {
-			err = &Error{Op: j.want.op, Path: j.want.said, Err: err}
+		w := jobs[i]
+		defer func() { s.tx.progress.done(1, w.info.Size) }()
+		if results[i], err = w.content(s.tx.ops).compare(s.root, w.path()); err != nil {
+			err = &Error{Op: w.op, Path: w.said(), Err: err}
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for _, j := range jobs {
-		j.info = j.want.info
-		s.tx.compared[j.path] = j.compared
-		j.want.conclude(j.equal)
+	for i, w := range jobs {
+		c := &results[i]
+		c.full, c.seen = w.full, sumOf(*w.info)
+		s.tx.compared.put(c)
+		w.conclude(c.equal)
 	}
 	return nil
 }
 
 // attributes returns the extended attributes of the file that a want replaces.
 func (s *scan) attributes(w *want) ([]fsys.Xattr, error) {
-	if c := s.tx.compared[w.path()]; c.listed && c.info == w.info {
+	if c := s.tx.compared.find(w.path()); c != nil && c.listed && c.seen == sumOf(*w.info) {
 		return c.attrs, nil
 	}
 	return s.root.Xattrs(w.path())

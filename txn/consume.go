@@ -88,12 +88,12 @@ func (s *scan) syncInPlace() error {
 	if v.SyncFS {
 		return recovery.PathErrno("sync", ".", s.root.SyncFS())
 	}
-	for p, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		if o := &s.tx.ops[w.op]; o.Kind != manifest.Tree || !o.Move || w.makes() {
 			continue
 		}
 		if err := s.syncWant(w); err != nil {
-			return pathError("sync", p, err)
+			return pathError("sync", w.path(), err)
 		}
 	}
 	return nil
@@ -107,10 +107,10 @@ func (s *scan) syncWant(w *want) error {
 	}
 	switch w.info.Kind {
 	case fsys.File:
-		err = recovery.SyncTree(d, w.name, w.info)
+		err = recovery.SyncTree(d, w.name(), *w.info)
 	case fsys.Folder:
 		var sub *fsys.Dir
-		if sub, err = d.Sub(w.name); err == nil {
+		if sub, err = d.Sub(w.name()); err == nil {
 			err = syncFolder(sub)
 			_ = sub.Close()
 		}

@@ -48,8 +48,17 @@ func (o *op) beside(name string) string {
 	return filepath.Join(o.dir, name)
 }
 
+// content returns what a want brings.
+func (w *want) content(ops []op) content {
+	if w.source != nil {
+		return content{source: w.source}
+	}
+	o := &ops[w.op]
+	return content{data: o.Content, streamed: o.content}
+}
+
 // size of the content in bytes.
-func (c *content) size() int64 {
+func (c content) size() int64 {
 	switch {
 	case c.sourced():
 		return c.info.Size
@@ -60,10 +69,10 @@ func (c *content) size() int64 {
 }
 
 // sourced says that the content is in a file that is not ours.
-func (c *content) sourced() bool { return c.source != nil }
+func (c content) sourced() bool { return c.source != nil }
 
 // open returns a reader of the content. For a source file it is an *os.File.
-func (c *content) open() (io.ReadCloser, error) {
+func (c content) open() (io.ReadCloser, error) {
 	switch {
 	case c.sourced():
 		return c.openSource()
@@ -73,7 +82,7 @@ func (c *content) open() (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(c.data)), nil
 }
 
-func (c *content) openSource() (*os.File, error) {
+func (c content) openSource() (*os.File, error) {
 	var f *os.File
 	var err error
 	if c.dir != nil {
@@ -97,7 +106,7 @@ func (c *content) openSource() (*os.File, error) {
 var errSourceChanged = errors.New("source changed while it was being read; try again when it is at rest")
 
 // unchanged checks that an open source is what was looked at.
-func (c *content) unchanged(f *os.File) error {
+func (c content) unchanged(f *os.File) error {
 	i, err := fsys.StatFile(f)
 	if err != nil {
 		return &fs.PathError{Op: "stat", Path: c.said, Err: err}
@@ -110,7 +119,7 @@ func (c *content) unchanged(f *os.File) error {
 
 // compare finds out whether the file at a path below root holds exactly this content, and if not, what attributes it
 // has, since it is open.
-func (c *content) compare(root *fsys.Dir, path string) (compared, error) {
+func (c content) compare(root *fsys.Dir, path string) (compared, error) {
 	f, err := root.OpenBeneath(path)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EIO) {
 		return compared{}, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file

@@ -20,8 +20,8 @@ func (g *group) makeDurable() error {
 	var bytes int64
 	var files int
 	for _, m := range g.members {
-		bytes, files = bytes+m.stage.bytes.Load(), files+len(m.stage.staged)
-		m.c.tx.progress.begin(PhaseSync, len(m.stage.staged), m.stage.bytes.Load())
+		bytes, files = bytes+m.stage.bytes.Load(), files+len(m.stage.staged.items)
+		m.c.tx.progress.begin(PhaseSync, len(m.stage.staged.items), m.stage.bytes.Load())
 	}
 	first := g.members[0]
 	if first.c.store.opts.Durability == Process {
@@ -57,8 +57,8 @@ func (g *group) oldest() *stage {
 // syncTwins makes the new names of renames durable that are links to the renamed file already: there is no step for them,
 // and if somebody has made one a moment ago, a power cut after the removal of the old name would take the file's last name.
 func (s *scan) syncTwins() error {
-	for _, w := range s.byPath {
-		if w.kind != wantLinked || w.inside != nil || w.info.ID != w.from.info.ID {
+	for _, w := range s.byPath.items {
+		if w.kind != wantLinked || w.inside() != nil || w.info.ID != w.from.info.ID {
 			continue
 		}
 		d, err := s.res.handle(w.folder)
@@ -66,7 +66,7 @@ func (s *scan) syncTwins() error {
 			err = syncFolder(d)
 		}
 		if err != nil {
-			return pathError("sync", w.said, err)
+			return pathError("sync", w.said(), err)
 		}
 	}
 	return nil
@@ -81,11 +81,11 @@ func (s *stage) waitWrites(few bool) {
 	if !few {
 		return
 	}
-	for _, st := range s.staged {
-		if st.info.Kind != fsys.File {
+	for _, st := range s.staged.items {
+		if st.kind != fsys.File {
 			continue
 		}
-		if f, err := s.dir.Open(st.at); err == nil {
+		if f, err := s.dir.Open(st.at()); err == nil {
 			_ = fsys.WaitWrite(f)
 			_ = f.Close()
 		}
@@ -102,27 +102,27 @@ func (s *stage) syncEach(db *journal.DB) error {
 	if s.steps != nil {
 		g.Go(func() error { return stageError("sync", fsys.SyncFile(s.steps)) })
 	}
-	for path, st := range s.staged {
-		g.Go(func() error { return pathError("sync", path, s.syncOne(st)) })
+	for _, st := range s.staged.items {
+		g.Go(func() error { return pathError("sync", st.full, s.syncOne(st)) })
 	}
 	for _, sub := range s.subs {
-		g.Go(func() error { return stageError("sync", s.syncFolder(sub)) })
+		g.Go(func() error { return stageError("sync", s.syncFolder(subName(sub))) })
 	}
 	g.Go(func() error { return stageError("sync", syncFolder(s.dir)) })
 	return g.Wait()
 }
 
 func (s *stage) syncOne(st *staged) error {
-	switch st.info.Kind {
+	switch st.kind {
 	case fsys.File:
-		f, err := s.dir.Open(st.at)
+		f, err := s.dir.Open(st.at())
 		if err != nil {
 			return err
 		}
 		defer f.Close()
 		return fsys.SyncFile(f)
 	case fsys.Folder:
-		return s.syncFolder(st.at)
+		return s.syncFolder(st.at())
 	case fsys.Absent, fsys.Link, fsys.Special:
 	}
 	return nil

@@ -99,7 +99,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 	}
 	c.storeCame()
 	if err == nil {
-		var steps []*step
+		var steps []step
 		if steps, err = sc.steps(); err == nil && len(steps) == 0 {
 			c.count(sc, nil)
 			c.res.Committed = !c.stored // under the lock it is looked at again

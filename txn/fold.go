@@ -51,7 +51,7 @@ func (s *scan) checkFolding(folds func(*folder) bool) error {
 	for _, w := range s.sorted() {
 		k, err := key(w, w.folder)
 		if err == nil {
-			err = seen(w, w.path(), k+"/"+foldedIf(folds(w.folder), w.name))
+			err = seen(w, w.path(), k+"/"+foldedIf(folds(w.folder), w.name()))
 		}
 		if err != nil {
 			return err

@@ -12,10 +12,10 @@ import (
 // closes what the child has inherited.
 func (s *stage) awaitForks(w *want) {
 	st := s.find(w)
-	if st == nil || st.info.Mode&0o111 == 0 {
+	if st == nil || st.mode&0o111 == 0 {
 		return
 	}
-	f, err := s.dir.Open(st.at)
+	f, err := s.dir.Open(st.at())
 	if err != nil {
 		return
 	}

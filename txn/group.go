@@ -148,9 +148,9 @@ type claims map[any]bool
 // add says whether a member may join.
 func (cl claims) add(m *member) bool {
 	var mine []any
-	for _, w := range m.scan.byPath {
+	for _, w := range m.scan.byPath.items {
 		switch {
-		case w.kind != wantFile && w.kind != wantSame, w.inside != nil, w.info.Kind != fsys.File && w.info.Exists():
+		case w.kind != wantFile && w.kind != wantSame, w.inside() != nil, w.info.Kind != fsys.File && w.info.Exists():
 			return false
 		}
 		mine = append(mine, w.path())

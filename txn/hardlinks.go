@@ -14,7 +14,7 @@ import (
 // two chmods are refused, and a write that only lacks the right mode gets a file of its own instead.
 func (s *scan) checkHardLinks() error {
 	links := map[fsys.ID][]*want{}
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		if w.info.Kind == fsys.File && w.info.Nlink > 1 && (w.kind == wantSame || w.kind == wantMode) {
 			if _, ok := w.mode.Bits(); ok {
 				links[w.info.ID] = append(links[w.info.ID], w)
@@ -50,11 +50,11 @@ func (s *scan) shareMode(wants []*want) *Error {
 	chmod := s.tx.ops[leader.op].Kind == manifest.Chmod
 	for _, w := range wants {
 		switch {
-		case w.content == nil && w.mode != leader.mode:
-			return &Error{Op: w.op, Path: w.said, Err: errors.Newf(
+		case !w.brings && w.mode != leader.mode:
+			return &Error{Op: w.op, Path: w.said(), Err: errors.Newf(
 				"op %d (%s %s) and op %d (%s %s) give different modes to one file: the paths are hard links of it",
-				leader.op, leader.opName(s.tx.ops), leader.said, w.op, w.opName(s.tx.ops), w.said)}
-		case w.content != nil && (chmod && w.mode != leader.mode || !chmod && w.kind == wantMode):
+				leader.op, leader.opName(s.tx.ops), leader.said(), w.op, w.opName(s.tx.ops), w.said())}
+		case w.brings && (chmod && w.mode != leader.mode || !chmod && w.kind == wantMode):
 			w.kind = wantFile
 		}
 	}

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -238,31 +239,29 @@ func (p *preparer) keep(res *Result) {
 	r.Keep, r.KeptBytes = true, p.kept
 	r.Counts = &journal.Counts{Created: res.Created, Changed: res.Changed, Removed: res.Removed}
 	res.Kept = p.kept
-	if p.tx.store.opts.Durability == Process {
-		return // its record is in the journal as a whole, which the entries of a large tree would make grow
+}
+
+// made gives what is below the new folders of a transaction that is kept, and its number.
+func (p *preparer) made() (n int, all iter.Seq[journal.Made]) {
+	if !p.rec.Keep {
+		return 0, nil
 	}
-	step := map[string]uint32{}
-	for i := range r.Steps {
-		if r.Steps[i].Kind == journal.Install {
-			step[r.Path(&r.Steps[i])] = uint32(i)
+	return p.inside, func(yield func(journal.Made) bool) {
+		for _, w := range p.sorted() {
+			st := p.stage.staged.find(w.path())
+			if w.inside() == nil || st == nil {
+				continue
+			}
+			m := journal.Made{
+				Step: p.tops[w.inside()], Path: w.path()[len(w.inside().path())+1:],
+				Kind: journal.EntryKind(st.kind), Inode: journal.Inode(st.id),
+			}
+			if st.kind != fsys.Folder {
+				m.Seal = recovery.Seal(st.info())
+			}
+			if !yield(m) {
+				return
+			}
 		}
-	}
-	for _, w := range p.sorted() {
-		st := p.stage.staged[w.path()]
-		if w.inside == nil || st == nil {
-			continue
-		}
-		if r.Made == nil {
-			r.Made = make([]journal.Made, 0, len(p.stage.staged))
-		}
-		top := w.inside.path()
-		m := journal.Made{
-			Step: step[top], Path: strings.TrimPrefix(w.path(), top+"/"),
-			Kind: journal.EntryKind(st.info.Kind), Inode: journal.Inode(st.info.ID),
-		}
-		if st.info.Kind != fsys.Folder {
-			m.Seal = recovery.Seal(st.info)
-		}
-		r.Made = append(r.Made, m)
 	}
 }

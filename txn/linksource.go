@@ -10,19 +10,19 @@ import (
 
 // linkSource stages the file that a tree op moves as a second link to it, where that is as good as a copy.
 func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
-	c := w.content
-	if !c.sourced() {
+	c := w.source
+	if c == nil {
 		return false, nil
 	}
 	if c.exact {
-		err := c.dir.Link(c.rel, s.dir, st.at)
+		err := c.dir.Link(c.rel, s.dir, st.at())
 		if err != nil {
 			return false, errors.Wrap(err, "what was replaced cannot be linked back")
 		}
 		st.linked = true
 		return true, s.finish(w, st)
 	}
-	if !c.link || w.heritage != nil && w.heritage.DefaultACL != nil || !w.sameOwner(c.info) {
+	if !c.link || w.heritage() != nil && w.heritage().DefaultACL != nil || !w.sameOwner(c.info) {
 		return false, nil
 	}
 	attrs, err := c.dir.Xattrs(c.rel)
@@ -34,12 +34,12 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 			return false, err
 		}
 	}
-	if err := c.dir.Link(c.rel, s.dir, st.at); err != nil {
+	if err := c.dir.Link(c.rel, s.dir, st.at()); err != nil {
 		return false, nil // another file system, or not permitted: a copy will do
 	}
 	st.linked = true
 	err = s.finish(w, st)
-	s.bytes.Add(st.info.Size)
+	s.bytes.Add(st.size)
 	return true, err
 }
 
@@ -52,7 +52,7 @@ func (w *want) sameOwner(source fsys.Info) bool {
 	if w.info.Kind == fsys.File {
 		return source.UID == w.info.UID && source.GID == w.info.GID
 	}
-	h := w.heritage
+	h := w.heritage()
 	return source.UID == uint32(os.Geteuid()) && (h == nil && source.GID == uint32(os.Getegid()) ||
 		h != nil && (h.SetGID && source.GID == h.GID || !h.SetGID && source.GID == uint32(os.Getegid())))
 }

@@ -15,7 +15,7 @@ type member struct {
 	c     *commit
 	ctx   context.Context
 	scan  *scan
-	steps []*step
+	steps []step
 
 	// After prepare:
 	stage *stage
@@ -42,9 +42,6 @@ func (m *member) prepare(ses *session) (err error) {
 	if m.rec, err = m.c.prepare(ses, m.scan, m.stage, m.steps); err != nil {
 		return err
 	}
-	if err := m.stage.keepSteps(m.rec); err != nil {
-		return stageError("write", err)
-	}
 	if err := ses.complete(m.ctx); err != nil {
 		return err
 	}
@@ -54,7 +51,7 @@ func (m *member) prepare(ses *session) (err error) {
 	if m.run, err = recovery.Prepare(&ses.env, m.rec); err != nil {
 		return recovery.PathErrno("open", ".txcommit/stage", err)
 	}
-	return m.run.OpenParents(func(path string) bool { f, ok := m.scan.byPath[path]; return ok && f.kind == wantFolder })
+	return m.run.OpenParents(func(path string) bool { w := m.scan.byPath.find(path); return w != nil && w.kind == wantFolder })
 }
 
 func (m *member) close() {

@@ -75,8 +75,8 @@ func (o *op) ends() []string {
 	return []string{o.Path}
 }
 
-// Ops are the ops of a manifest before they are in a transaction: a million take less than 200 MiB. The zero value is
-// empty.
+// Ops are the ops of a manifest before they are in a transaction: a million take some 50 MiB beside their texts. The zero
+// value is empty.
 type Ops struct {
 	list   []op
 	shared shared

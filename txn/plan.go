@@ -27,8 +27,9 @@ func (s *scan) plan() *Plan {
 	p := &Plan{
 		Created: c.res.Created, Changed: c.res.Changed, Removed: c.res.Removed, Unchanged: c.res.Unchanged,
 		Folders: c.res.Folders,
+		Changes: make([]Change, 0, len(s.byPath.items)),
 	}
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		sym := symbol(w)
 		if sym == 0 {
 			continue
@@ -36,12 +37,12 @@ func (s *scan) plan() *Plan {
 		if w.endsFolder() {
 			s.planBelow(p, w)
 		}
-		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: s.before(w, sym), After: w.after()}
+		ch := Change{Symbol: sym, Path: w.path(), Op: w.op, Before: s.before(w, sym), After: s.after(w)}
 		if sym == '>' {
 			ch.From = w.from.path()
 		}
 		if w.kind == wantFile {
-			p.Bytes += w.content.size()
+			p.Bytes += ch.After.Size
 		}
 		p.Changes = append(p.Changes, ch)
 	}
@@ -55,7 +56,7 @@ func (s *scan) before(w *want, sym byte) Entry {
 	if i, ok := s.vacated[w.path()]; ok && sym != '~' && s.tx.ops[i].Kind == manifest.Rename {
 		return Entry{}
 	}
-	return entryOf(w.info)
+	return entryOf(*w.info)
 }
 
 func entryOf(i fsys.Info) Entry {
@@ -67,14 +68,14 @@ func entryOf(i fsys.Info) Entry {
 }
 
 // after describes what will be at the path of a want.
-func (w *want) after() Entry {
-	e := entryOf(w.info)
+func (s *scan) after(w *want) Entry {
+	e := entryOf(*w.info)
 	switch w.kind {
 	case wantGone:
 		return Entry{}
 	case wantSame, wantMode:
 	case wantLinked, wantMoved:
-		e = entryOf(w.from.info)
+		e = entryOf(*w.from.info)
 	case wantLink:
 		return Entry{Mode: fs.ModeSymlink | 0o777, Exists: true, Size: int64(len(w.target)), Target: w.target}
 	case wantFolder:
@@ -83,7 +84,7 @@ func (w *want) after() Entry {
 		if !w.replacesFile() {
 			e = Entry{Mode: fsys.Perm(w.perm), Umask: true, Exists: true}
 		}
-		e.Size = w.content.size()
+		e.Size = w.content(s.tx.ops).size()
 	}
 	if bits, ok := w.mode.Bits(); ok {
 		e.Mode, e.Umask = e.Mode.Type()|fsys.Perm(bits), false
@@ -98,7 +99,7 @@ func (s *scan) planBelow(p *Plan, w *want) {
 	if err != nil {
 		return
 	}
-	if d, err = d.Sub(w.name); err != nil {
+	if d, err = d.Sub(w.name()); err != nil {
 		return
 	}
 	defer d.Close()

@@ -23,19 +23,21 @@ type preparer struct {
 	exchange bool
 
 	parents map[string]uint32
-	subs    map[string]uint32
+	subs    map[uint32]uint32
 	allowed map[string]bool  // target folders that were checked
 	folding map[*folder]bool // those of them that take some names for one
 	holder  string           // the newest placeholder file, relative to the stage folder
 	holds   fsys.Info
-	removed map[*want]int // files below a folder that goes
-	kept    int64         // bytes that are replaced or removed
+	removed map[*want]int    // files below a folder that goes
+	tops    map[*want]uint32 // the steps that bring new folders
+	inside  int              // what is staged inside of them
+	kept    int64            // bytes that are replaced or removed
 }
 
 func newPreparer(sc *scan, st *stage) (*preparer, error) {
 	p := &preparer{
 		scan: sc, stage: st, rec: &journal.Record{ID: uuid.MustParse(st.id), State: journal.Decided},
-		parents: map[string]uint32{}, subs: map[string]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{},
+		parents: map[string]uint32{}, subs: map[uint32]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{}, tops: map[*want]uint32{},
 		folding: map[*folder]bool{},
 	}
 	var err error
@@ -54,18 +56,19 @@ func newPreparer(sc *scan, st *stage) (*preparer, error) {
 }
 
 // record makes the record of the steps, and the links and placeholders that it speaks of.
-func (p *preparer) record(steps []*step) (*journal.Record, error) {
+func (p *preparer) record(steps []step) (*journal.Record, error) {
 	if err := p.probeExchange(steps); err != nil {
 		return nil, err
 	}
 	p.rec.Steps = make([]journal.Step, 0, len(steps))
-	for _, st := range steps {
+	for i := range steps {
+		st := &steps[i]
 		if err := p.add(st); err != nil {
 			var already *Error
 			if errors.As(err, &already) {
 				return nil, err
 			}
-			return nil, &Error{Op: st.op, Path: st.said, Err: pathError(st.opName(p.tx.ops), st.said, err)}
+			return nil, &Error{Op: st.op, Path: st.said(), Err: pathError(st.opName(p.tx.ops), st.said(), err)}
 		}
 	}
 	if len(p.folding) > 0 {
@@ -84,7 +87,7 @@ func (p *preparer) add(st *step) error {
 	if err := p.allow(st); err != nil {
 		return err
 	}
-	js := journal.Step{Kind: st.kind, Name: st.name, Old: recovery.Describe(st.old)}
+	js := journal.Step{Kind: st.kind, Name: st.name(), Old: recovery.Describe(*st.old)}
 	if st.old.Kind == fsys.File && (st.kind == journal.Install || st.kind == journal.Remove && !st.vacated) {
 		p.kept += st.old.Size
 	}
@@ -131,11 +134,11 @@ func (p *preparer) parent(f *folder) (uint32, error) {
 	}
 	id := f.info.ID
 	if !f.info.Exists() {
-		s := p.stage.staged[f.path]
+		s := p.stage.staged.find(f.path)
 		if s == nil {
 			return 0, errors.AssertionFailedf("folder %s is neither there nor staged", f.path)
 		}
-		id = s.info.ID
+		id = s.id
 	}
 	i := uint32(len(p.rec.Parents))
 	p.rec.Parents = append(p.rec.Parents, journal.Parent{Path: f.path, Inode: journal.Inode(id)})
@@ -143,17 +146,19 @@ func (p *preparer) parent(f *folder) (uint32, error) {
 	return i, nil
 }
 
-func (p *preparer) sub(name string) (uint32, error) {
-	if i, ok := p.subs[name]; ok {
+// sub returns the index of a stage subfolder in the record.
+func (p *preparer) sub(n uint32) (uint32, error) {
+	if i, ok := p.subs[n]; ok {
 		return i, nil
 	}
+	name := subName(n)
 	info, err := p.stage.dir.Stat(name)
 	if err != nil {
 		return 0, err
 	}
 	i := uint32(len(p.rec.Subs))
 	p.rec.Subs = append(p.rec.Subs, journal.Sub{Name: name, Inode: journal.Inode(info.ID)})
-	p.subs[name] = i
+	p.subs[n] = i
 	return i, nil
 }
 
@@ -164,15 +169,15 @@ func (p *preparer) install(st *step, js *journal.Step) (err error) {
 			return err
 		}
 	}
-	s := p.stage.staged[st.path()]
+	s := p.stage.staged.find(st.path())
 	if s == nil {
 		return errors.AssertionFailedf("%s is not staged", st.path())
 	}
 	if s.linked {
 		js.Flags |= journal.Linked
 	}
-	js.New, js.Num = journal.Inode(s.info.ID), s.num
-	js.Walk = recovery.Seal(s.info) // of a folder: see walkNew
+	js.New, js.Num = journal.Inode(s.id), s.num
+	js.Walk = recovery.Seal(s.info()) // of a folder: see walkNew
 	if js.Sub, err = p.sub(s.sub); err != nil {
 		return err
 	}
@@ -196,14 +201,14 @@ func (p *preparer) linkOld(st *step, s *staged) error {
 	if st.old.Kind == fsys.Folder {
 		return errors.Wrap(ErrUnsupported, "this file system cannot exchange names, so a directory cannot be replaced in one step")
 	}
-	if s.info.Kind == fsys.Folder { // the rename would be refused, after the commit point
+	if s.info().Kind == fsys.Folder { // the rename would be refused, after the commit point
 		return errors.Wrap(ErrUnsupported, "this file system cannot exchange names, so a directory cannot take a file's place in one step")
 	}
 	d, err := p.res.handle(st.folder)
 	if err != nil {
 		return err
 	}
-	if err := d.Link(st.name, p.stage.dir, s.sub+"/"+recovery.OldName(s.num)); err != nil {
+	if err := d.Link(st.name(), p.stage.dir, subName(s.sub)+"/"+recovery.OldName(s.num)); err != nil {
 		return errors.Wrap(err, "names cannot be exchanged here, so that to replace a file takes a second link to it")
 	}
 	return nil
@@ -219,7 +224,7 @@ func (p *preparer) linkRenamed(w *want) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Link(w.from.name, p.stage.dir, s.at); err != nil {
+	if err := d.Link(w.from.name(), p.stage.dir, s.at()); err != nil {
 		return errors.Wrap(err, "a rename needs a second link to the file")
 	}
 	return p.stage.finish(w, s)
@@ -234,7 +239,7 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 	if js.Sub, err = p.sub(s.sub); err != nil {
 		return err
 	}
-	at := s.sub + "/" + recovery.OldName(s.num)
+	at := subName(s.sub) + "/" + recovery.OldName(s.num)
 	if st.old.Kind != fsys.Folder {
 		if st.old.Nlink > 1 || st.vacated {
 			js.Flags |= journal.Relinked
@@ -285,18 +290,18 @@ func (p *preparer) move(st *step, js *journal.Step) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := storeBelow(d, st.from.name)
+	store, err := storeBelow(d, st.from.name())
 	if err == nil && store != "" {
 		err = &Error{Op: st.op, Path: p.tx.ops[st.op].From, Err: holdsStore(store)}
 	}
 	if err != nil {
 		return err
 	}
-	js.Name, js.Old = st.from.name, recovery.Describe(st.from.info)
+	js.Name, js.Old = st.from.name(), recovery.Describe(*st.from.info)
 	if js.Parent, err = p.parent(st.from.folder); err != nil {
 		return err
 	}
-	js.ToName = st.name
+	js.ToName = st.name()
 	js.ToParent, err = p.parent(st.folder)
 	return err
 }

@@ -3,7 +3,6 @@ package txn
 import (
 	"io/fs"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -19,7 +18,7 @@ func (p *preparer) walkOld(st *step, js *journal.Step) error {
 	if err != nil {
 		return err
 	}
-	w, err := recovery.WalkFolder(d, st.name)
+	w, err := recovery.WalkFolder(d, st.name())
 	switch {
 	case err == syscall.EBUSY:
 		return errors.Wrap(err, "something is mounted below")
@@ -73,11 +72,11 @@ func storeBelow(d *fsys.Dir, name string) (string, error) {
 // linkInside puts renamed files into the new folders that they come with.
 func (p *preparer) linkInside() error {
 	for _, w := range p.sorted() {
-		if w.inside == nil || w.kind != wantLinked {
+		if w.inside() == nil || w.kind != wantLinked {
 			continue
 		}
 		if err := p.linkRenamed(w); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("rename", w.said, err)}
+			return &Error{Op: w.op, Path: w.said(), Err: pathError("rename", w.said(), err)}
 		}
 	}
 	return nil
@@ -90,16 +89,16 @@ func (p *preparer) finishFolders() error {
 		if w.kind != wantFolder || !ok {
 			continue
 		}
-		s := p.stage.staged[w.path()]
+		s := p.stage.staged.find(w.path())
 		var err error
 		if w.like != nil {
 			err = p.stage.likeFolder(w.like, s)
 		}
 		if err == nil {
-			err = p.stage.dir.Chmod(s.at, s.info.ID, bits)
+			err = p.stage.dir.Chmod(s.at(), s.id, bits)
 		}
 		if err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: pathError("mkdir", w.said, err)}
+			return &Error{Op: w.op, Path: w.said(), Err: pathError("mkdir", w.said(), err)}
 		}
 	}
 	return nil
@@ -112,12 +111,16 @@ func (s *stage) likeFolder(old *source, st *staged) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.dir.Sub(st.at)
+	d, err := s.dir.Sub(st.at())
 	if err != nil {
 		return err
 	}
 	defer closeDir(d)
-	if st.info.UID != old.info.UID || st.info.GID != old.info.GID {
+	now, err := d.Self()
+	if err != nil {
+		return err
+	}
+	if now.UID != old.info.UID || now.GID != old.info.GID {
 		if err := fsys.ChownFile(d.Handle(), old.info.UID, old.info.GID); err != nil {
 			return errors.Wrapf(err, "its owner %d:%d cannot be put back", old.info.UID, old.info.GID)
 		}
@@ -144,24 +147,26 @@ func (s *stage) likeLink(old *source, at string) error {
 	return s.dir.SetMtime(at, old.info.Mtime)
 }
 
-// walkNew records what is below the new folders, as it was staged.
-func (p *preparer) walkNew(steps []*step) {
+// walkNew records what is inside the new folders, as it was staged.
+func (p *preparer) walkNew(steps []step) {
 	below := map[*want]uint64{}
 	for _, w := range p.sorted() {
-		s := p.stage.staged[w.path()]
-		if w.inside != nil && s != nil { // a folder that is moved there comes by a step of its own
-			below[w.inside] += recovery.EntryDigest(strings.TrimPrefix(w.path(), w.inside.path()+"/"), s.info)
+		s := p.stage.staged.find(w.path())
+		if top := w.inside(); top != nil && s != nil { // a folder that is moved there comes by a step of its own
+			p.inside++
+			below[top] += recovery.EntryDigest(w.path()[len(top.path())+1:], s.info())
 		}
 	}
 	for i, st := range steps {
 		if st.kind == journal.Install && st.want.kind == wantFolder {
+			p.tops[st.want] = uint32(i)
 			p.rec.Steps[i].Walk = below[st.want]
 		}
 	}
 }
 
 // probeExchange finds out whether two names can be exchanged here, by exchanging two names of ours.
-func (p *preparer) probeExchange(steps []*step) error {
+func (p *preparer) probeExchange(steps []step) error {
 	needed := false
 	for _, st := range steps {
 		needed = needed || st.kind == journal.Install && st.old.Exists()

@@ -28,12 +28,12 @@ func (s *scan) checkAll() error {
 // checkContents checks the digest, format and schema of what need not be staged, because it is in place; with staged, also
 // of what is going to be.
 func (s *scan) checkContents(staged bool) error {
-	for _, w := range s.byPath {
-		if w.content == nil || !staged && w.kind != wantSame && w.kind != wantMode {
+	for _, w := range s.byPath.items {
+		if !w.brings || !staged && w.kind != wantSame && w.kind != wantMode {
 			continue
 		}
-		if err := s.tx.checkContent(w.op, w.content); err != nil {
-			return &Error{Op: w.op, Path: w.said, Err: err}
+		if err := s.tx.checkContent(w); err != nil {
+			return &Error{Op: w.op, Path: w.said(), Err: err}
 		}
 	}
 	return nil
@@ -42,7 +42,7 @@ func (s *scan) checkContents(staged bool) error {
 // count fills in the counts of a result. removed are the files below folders that go.
 func (c *commit) count(s *scan, removed map[*want]int) {
 	c.res.Created, c.res.Changed, c.res.Removed, c.res.Unchanged, c.res.Folders = 0, 0, 0, 0, 0
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		sym := symbol(w)
 		if sym != 0 && sym != '=' && !w.counted() {
 			c.res.Folders++
@@ -66,7 +66,7 @@ func (c *commit) count(s *scan, removed map[*want]int) {
 func (s *scan) hardLinked() []string {
 	var linked []*want
 	taken := map[fsys.ID]uint32{} // names that go
-	for _, w := range s.byPath {
+	for _, w := range s.byPath.items {
 		if w.info.Kind != fsys.File || w.info.Nlink < 2 {
 			continue
 		}
@@ -128,9 +128,9 @@ func (s *scan) blame(err error) error {
 	if !errors.As(err, &pe) {
 		return err
 	}
-	w := s.byPath[pe.Path]
+	w := s.byPath.find(pe.Path)
 	if w == nil {
 		return err
 	}
-	return &Error{Op: w.op, Path: w.said, Err: err}
+	return &Error{Op: w.op, Path: w.said(), Err: err}
 }

@@ -25,6 +25,8 @@ type folder struct {
 	info   fsys.Info // the zero Info: missing
 	subs   map[string]*folder
 	ours   bool // known not to be the root of another store
+	// inside is the new folder that what is wanted here is staged in; nil where that is a step of its own. See nest.
+	inside *want
 
 	dir      *fsys.Dir // nil while not open
 	heritage *fsys.Heritage
@@ -37,7 +39,7 @@ func (f *folder) join(name string) string {
 	return f.path + "/" + name
 }
 
-// joined is join, and said itself where that is the path: of a million files no path is held twice.
+// joined is join, and said itself where that is the path: of a million files none is held twice.
 func (f *folder) joined(name, said string) string {
 	if n := len(said) - len(name); f.path == "." && said == name ||
 		n == len(f.path)+1 && said[:n-1] == f.path && said[n-1] == '/' && said[n:] == name {
@@ -118,12 +120,13 @@ func (r *resolver) stat(f *folder, name string) (fsys.Info, error) {
 	return d.Stat(name)
 }
 
-// sub returns the folder name of f as it was seen at i, a missing one for the zero Info.
-func (r *resolver) sub(f *folder, name string, i fsys.Info) *folder {
+// sub returns the folder at a place as it was seen there; a missing one if nothing was.
+func (r *resolver) sub(p place) *folder {
+	f, name := p.folder, p.name()
 	if s := f.subs[name]; s != nil {
 		return s
 	}
-	s := &folder{path: f.join(name), name: name, parent: f, info: i}
+	s := &folder{path: p.full, name: name, parent: f, info: *p.info}
 	if f.subs == nil {
 		f.subs = map[string]*folder{}
 	}
@@ -147,15 +150,6 @@ func (r *resolver) enter(f *folder) (*folder, error) {
 	return f, nil
 }
 
-// place is a name in a folder: where a path leads, and what is there.
-type place struct {
-	folder *folder
-	name   string
-	info   fsys.Info
-}
-
-func (p place) path() string { return p.folder.join(p.name) }
-
 // lookup resolves the folder part of a clean path, following links inside the root, and looks at the last name.
 func (r *resolver) lookup(p string) (place, error) {
 	links := 0
@@ -163,15 +157,16 @@ func (r *resolver) lookup(p string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return r.place(f, path.Base(p))
+	return r.place(f, path.Base(p), p)
 }
 
-func (r *resolver) place(f *folder, name string) (place, error) {
+// place looks at a name in a folder. said is a path that leads there.
+func (r *resolver) place(f *folder, name, said string) (place, error) {
 	i, err := r.stat(f, name)
 	if f == r.root && r.isState(name, i) {
 		return place{}, errors.New("leads into the state folder, which no op may touch")
 	}
-	return place{f, name, i}, err
+	return newPlace(f, f.joined(name, said), i), err
 }
 
 // follow resolves a place that is a link to what it leads to, through any number of links.
@@ -204,13 +199,13 @@ func (r *resolver) target(target string, from *folder, links *int) (place, error
 		if err != nil {
 			return place{}, err
 		}
-		return place{f.parent, f.name, f.info}, nil
+		return newPlace(f.parent, f.path, f.info), nil
 	}
 	f, err := r.folder(dir, from, links)
 	if err != nil {
 		return place{}, err
 	}
-	return r.place(f, name)
+	return r.place(f, name, target)
 }
 
 func (r *resolver) readLink(p place, links *int) (string, error) {
@@ -221,7 +216,7 @@ func (r *resolver) readLink(p place, links *int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	target, err := d.ReadLink(p.name)
+	target, err := d.ReadLink(p.name())
 	if err != nil {
 		return "", err
 	}
@@ -259,13 +254,13 @@ func (r *resolver) step(f *folder, name string, links *int) (*folder, error) {
 	if s := f.subs[name]; s != nil {
 		return r.enter(s)
 	}
-	p, err := r.place(f, name)
+	p, err := r.place(f, name, "")
 	if err != nil {
 		return nil, err
 	}
 	switch p.info.Kind {
 	case fsys.Absent, fsys.Folder:
-		return r.enter(r.sub(f, name, p.info))
+		return r.enter(r.sub(p))
 	case fsys.Link:
 		target, err := r.readLink(p, links)
 		if err != nil {

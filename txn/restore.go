@@ -65,7 +65,7 @@ func (s *scan) checkBack(i int, o *op, at place) error {
 	if b.force {
 		return nil
 	}
-	why := b.drifted(at.info)
+	why := b.drifted(*at.info)
 	if why == "" && at.info.Kind == fsys.Folder && b.step.Kind == journal.Install && b.step.Old.Kind != 0 {
 		if as, err := s.asInstalled(b, at); err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *scan) asInstalled(b *back, at place) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w, err := recovery.WalkFolder(d, at.name)
+	w, err := recovery.WalkFolder(d, at.name())
 	return err == nil && w.Digest == b.step.Walk, err
 }
 
@@ -149,18 +149,19 @@ func (s *scan) putBack(i int, o *op, at place) error {
 	case info.Kind != fsys.Folder && (info.Size != old.Size || info.Mtime != old.Mtime):
 		return recovery.Conflict("", "cannot be undone: what the transaction replaced was changed since, by its other name")
 	}
-	w := &want{place: at, op: i, said: o.Path}
 	switch info.Kind {
 	case fsys.File, fsys.Special: // both are linked
-		w.kind, w.mode, w.perm = wantFile, manifest.ModeOf(info.Mode), 0o666
-		w.content = &content{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}}
-		return s.put(w)
+		return s.put(newWant(at, o.Path, want{
+			kind: wantFile, op: i, brings: true, mode: manifest.ModeOf(info.Mode), perm: 0o666,
+			special: &special{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}},
+		}))
 	case fsys.Link:
-		w.kind, w.special = wantLink, &special{like: &source{dir: d, rel: rel, info: info}}
-		if w.target, err = d.ReadLink(rel); err != nil {
+		target, err := d.ReadLink(rel)
+		if err != nil {
 			return err
 		}
-		return s.put(w)
+		like := &source{dir: d, rel: rel, info: info}
+		return s.put(newWant(at, o.Path, want{kind: wantLink, op: i, special: &special{target: target, like: like}}))
 	case fsys.Folder:
 		return s.putFolderBack(i, o, at, info)
 	case fsys.Absent:
@@ -183,11 +184,11 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 		o.listing = l
 	}
 	t := &treeScan{s, i, o, o.listing}
-	w := &want{place: at, kind: wantFolder, op: i, said: o.Path, mode: manifest.ModeOf(info.Mode), perm: 0o777, special: &special{like: t.like(o.listing.top)}}
+	w := newWant(at, o.Path, want{kind: wantFolder, op: i, mode: manifest.ModeOf(info.Mode), perm: 0o777, special: &special{like: t.like(o.listing.top)}})
 	if err := s.put(w); err != nil {
 		return err
 	}
-	return t.entries(o.listing.top, &folder{path: at.path(), name: at.name, parent: at.folder})
+	return t.entries(o.listing.top, &folder{path: at.path(), name: at.name(), parent: at.folder})
 }
 
 // takeBack wants gone what a step has made. Of a folder everything goes that came with it, and the folder itself unless
@@ -196,7 +197,7 @@ func (s *scan) takeBack(i int, o *op, at place) error {
 	if !at.info.Exists() {
 		return nil // by force
 	}
-	top := &want{place: at, kind: wantGone, op: i, said: o.Path}
+	top := newWant(at, o.Path, want{kind: wantGone, op: i})
 	if at.info.Kind != fsys.Folder || o.back.force {
 		s.vacated[at.path()] = i
 		return s.put(top)
@@ -233,14 +234,14 @@ func (s *scan) takeBack(i int, o *op, at place) error {
 }
 
 func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[string]*journal.Made) (gone []*want, whole bool, err error) {
-	f := s.res.sub(at.folder, at.name, at.info)
+	f := s.res.sub(at)
 	names, err := s.names(f)
 	if err != nil {
 		return nil, false, err
 	}
 	whole = true
 	for _, name := range names {
-		sub, err := s.res.place(f, name)
+		sub, err := s.res.place(f, name, "")
 		if err != nil {
 			return nil, false, err
 		}
@@ -255,10 +256,10 @@ func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[st
 		case m == nil:
 			whole = false // somebody else's
 			continue
-		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(sub.info) != m.Seal:
+		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(*sub.info) != m.Seal:
 			return nil, false, &Error{Op: i, Path: sub.path(), Err: recovery.Conflict("", whyDrifted)}
 		}
-		w := &want{place: sub, kind: wantGone, op: i, said: sub.path()}
+		w := newWant(sub, sub.path(), want{kind: wantGone, op: i})
 		if sub.info.Kind == fsys.Folder {
 			below, all, err := s.takeFolderBack(i, o, sub, prefix+name+"/", made)
 			if err != nil {

@@ -18,8 +18,7 @@ type scan struct {
 	tx     *Tx
 	root   *fsys.Dir
 	res    *resolver
-	byPath map[string]*want
-	order  []*want // sorted; nil while wants are put
+	byPath byPath[*want]
 	checks []check
 	// vacated are the canonical paths that an op renames away or removes, with the op.
 	vacated map[string]int
@@ -41,7 +40,7 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 	if err != nil {
 		return nil, recovery.PathError("stat", ".", err)
 	}
-	s := &scan{tx: tx, root: root, res: res, byPath: map[string]*want{}, vacated: map[string]int{}, prunes: map[string]int{}}
+	s := &scan{tx: tx, root: root, res: res, vacated: map[string]int{}, prunes: map[string]int{}}
 	tx.progress.begin(PhasePlan, 0, 0)
 	if err := s.all(ctx); err != nil {
 		err = s.conflictOr(err)

@@ -27,11 +27,15 @@ func (s *scan) write(i int, o *op) error {
 	case at.info.Kind == fsys.Link && policy == RefuseSymlinks:
 		return errors.New("is a symbolic link, which --symlinks refuse does not allow")
 	}
-	c, err := s.content(o)
-	if err != nil {
-		return err
+	w := want{kind: wantFile, op: i, brings: true, mode: o.Mode, perm: o.perm}
+	if o.content == nil && o.Source != "" {
+		src, err := o.lookAtSource()
+		if err != nil {
+			return err
+		}
+		w.special = &special{source: src}
 	}
-	return s.put(&want{place: at, kind: wantFile, op: i, said: o.Path, content: c, mode: o.Mode, perm: o.perm})
+	return s.put(newWant(at, o.Path, w))
 }
 
 // takenAway says that another op takes away what is at a place. A folder is forgotten then; a file is still there for
@@ -39,19 +43,13 @@ func (s *scan) write(i int, o *op) error {
 func (s *scan) takenAway(at place) (place, bool) {
 	_, gone := s.vacated[at.path()]
 	if gone && at.info.Kind == fsys.Folder {
-		at.info = fsys.Info{}
+		at.info = &nothing
 	}
 	return at, gone
 }
 
-// content finds the bytes of a write.
-func (s *scan) content(o *op) (*content, error) {
-	switch {
-	case o.content != nil:
-		return &content{streamed: o.content}, nil
-	case o.Source == "":
-		return &content{data: o.Content}, nil
-	}
+// lookAtSource finds the file that has the bytes of a write.
+func (o *op) lookAtSource() (*source, error) {
 	name := o.source()
 	f, err := fsys.OpenFile(name)
 	if err != nil {
@@ -65,7 +63,7 @@ func (s *scan) content(o *op) (*content, error) {
 	if i.Kind != fsys.File {
 		return nil, errors.Newf("source %s is %s, not a regular file", o.Source, i.Kind)
 	}
-	return &content{source: &source{file: name, said: name, info: i}}, nil
+	return &source{file: name, said: name, info: i}, nil
 }
 
 func (s *scan) remove(i int, o *op) error {
@@ -82,12 +80,12 @@ func (s *scan) remove(i int, o *op) error {
 		}
 	}
 	s.vacated[at.path()] = i
-	return s.put(&want{place: at, kind: wantGone, op: i, said: o.Path, empty: !o.Recursive})
+	return s.put(newWant(at, o.Path, want{kind: wantGone, op: i, empty: !o.Recursive}))
 }
 
 // mustBeEmpty refuses a folder that something is in.
 func (s *scan) mustBeEmpty(at place) error {
-	names, err := s.names(s.res.sub(at.folder, at.name, at.info))
+	names, err := s.names(s.res.sub(at))
 	if err == nil && len(names) > 0 {
 		err = syscall.ENOTEMPTY
 	}
@@ -117,10 +115,10 @@ func (s *scan) rename(i int, o *op) error {
 	if from.info.Kind == fsys.Folder {
 		kind = wantMoved
 	}
-	if err := s.put(&want{place: from, kind: wantGone, op: i, said: o.From, vacated: true}); err != nil {
+	if err := s.put(newWant(from, o.From, want{kind: wantGone, op: i, vacated: true})); err != nil {
 		return err
 	}
-	return s.put(&want{place: to, kind: kind, op: i, said: o.To, special: &special{from: &from}, replace: o.Replace})
+	return s.put(newWant(to, o.To, want{kind: kind, op: i, special: &special{from: &from}, replace: o.Replace}))
 }
 
 func (s *scan) mkdir(i int, o *op) error {
@@ -135,7 +133,7 @@ func (s *scan) mkdir(i int, o *op) error {
 	if at.info.Kind == fsys.Folder {
 		return s.putMode(i, o.Path, at, o.Mode)
 	}
-	return s.put(&want{place: at, kind: wantFolder, op: i, said: o.Path, mode: o.Mode, perm: o.perm})
+	return s.put(newWant(at, o.Path, want{kind: wantFolder, op: i, mode: o.Mode, perm: o.perm}))
 }
 
 func (s *scan) symlink(i int, o *op) error {
@@ -151,7 +149,7 @@ func (s *scan) symlink(i int, o *op) error {
 	case at.info.Kind == fsys.Special:
 		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
 	}
-	return s.putLink(&want{place: at, kind: wantLink, op: i, said: o.Path, special: &special{target: o.Target}})
+	return s.putLink(newWant(at, o.Path, want{kind: wantLink, op: i, special: &special{target: o.Target}}))
 }
 
 // putLink puts a link, which stays as it is if it leads to the target already.
@@ -161,7 +159,7 @@ func (s *scan) putLink(w *want) error {
 		if err != nil {
 			return err
 		}
-		target, err := d.ReadLink(w.name)
+		target, err := d.ReadLink(w.name())
 		if err != nil {
 			return err
 		}
@@ -188,10 +186,10 @@ func (s *scan) chmod(i int, o *op) error {
 
 // putMode gives what is at a place another mode, if it differs.
 func (s *scan) putMode(i int, said string, at place, mode manifest.Mode) error {
-	w := &want{place: at, kind: wantSame, op: i, said: said, mode: mode}
+	w := newWant(at, said, want{kind: wantSame, op: i, mode: mode})
 	if bits, ok := mode.Bits(); ok && bits != at.info.Mode {
 		if at.info.Kind == fsys.Folder {
-			if _, err := s.res.enter(s.res.sub(at.folder, at.name, at.info)); err != nil {
+			if _, err := s.res.enter(s.res.sub(at)); err != nil {
 				return err
 			}
 		}

@@ -28,7 +28,7 @@ type schema struct {
 }
 
 // conforms validates a content against the JSON Schema in a file.
-func (s *schemas) conforms(c *content, file string) error {
+func (s *schemas) conforms(c content, file string) error {
 	r, err := c.open()
 	if err != nil {
 		return err

@@ -2,7 +2,9 @@ package txn
 
 import (
 	"hash/maphash"
+	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"strconv"
 	"sync"
@@ -30,9 +32,9 @@ type stage struct {
 	num atomic.Uint32
 	mu  sync.Mutex
 	// subs are the subfolders by the path of their target folder.
-	subs map[string]string
+	subs map[string]uint32
 	// staged is what is there, by the canonical path that it is meant for.
-	staged map[string]*staged
+	staged byPath[*staged]
 	bytes  atomic.Int64
 	// steps is the file with the lists of a large record; nil if there is none.
 	steps  *os.File
@@ -41,14 +43,36 @@ type stage struct {
 
 // staged is a file, link or folder in a stage folder.
 type staged struct {
-	at  string // relative to the stage folder
-	sub string // "" inside a new folder
-	num uint32
-	// linked says that it is a second link to a source, not a copy.
-	linked bool
-	info   fsys.Info
-	made   uint64 // the sum of its token
+	full   string  // the canonical path that it is meant for
+	inside *staged // the new folder that it is in; nil in a place of its own
+	made   uint64  // the sum of its token
+	// What is known of it, when it is ready.
+	id          fsys.ID
+	size, mtime int64
+
+	sub, num uint32 // its place: the subfolder, and the number in it
+	mode     uint16
+	kind     fsys.Kind
+	linked   bool // it is a second link to a source, not a copy
 }
+
+func (st *staged) path() string { return st.full }
+
+// at is its name, relative to the stage folder.
+func (st *staged) at() string {
+	if st.inside != nil {
+		return st.inside.at() + st.full[len(st.inside.full):]
+	}
+	return subName(st.sub) + "/" + recovery.NewName(st.num)
+}
+
+// info is what is known of it.
+func (st *staged) info() fsys.Info {
+	return fsys.Info{ID: st.id, Kind: st.kind, Mode: uint32(st.mode), Size: st.size, Mtime: st.mtime}
+}
+
+// subName is the name of subfolder n.
+func subName(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
 // token tells whether something that was staged without the lock is still what is needed under it.
 type token struct {
@@ -61,15 +85,15 @@ type token struct {
 	mode   manifest.Mode
 }
 
-var tokenSeed = maphash.MakeSeed()
+var sumSeed = maphash.MakeSeed()
 
-// sum stands for the token, which is large where there are a million of them.
-func (t token) sum() uint64 { return maphash.Comparable(tokenSeed, t) }
+// sumOf stands for something that is only compared, and would be large where there are a million of them.
+func sumOf[T comparable](what T) uint64 { return maphash.Comparable(sumSeed, what) }
 
 // newStage makes the stage folder of a transaction. The owner file gets its name when it is locked, so that a name
 // without a live lock is always a dead one.
 func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
-	s := &stage{id: id, state: state, opened: time.Now(), subs: map[string]string{}, staged: map[string]*staged{}}
+	s := &stage{id: id, state: state, opened: time.Now(), subs: map[string]uint32{}}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -143,18 +167,18 @@ func tryOwner(stages *fsys.Dir, id string) (*os.File, error) {
 }
 
 // keepSteps puts into the stage folder what is too large for the journal. Barrier 1 makes it durable.
-func (s *stage) keepSteps(rec *journal.Record) error {
-	b, err := rec.Detach()
-	if err != nil || b == nil {
+func (s *stage) keepSteps(rec *journal.Record, n int, made iter.Seq[journal.Made]) error {
+	err := rec.Detach(n, made, func() (_ io.Writer, err error) {
+		s.steps, err = s.dir.Create(recovery.StepsFile, 0o600)
+		return s.steps, err
+	})
+	if s.steps == nil {
 		return err
 	}
-	if s.steps, err = s.dir.Create(recovery.StepsFile, 0o600); err != nil {
-		return err
-	}
-	if _, err := s.steps.Write(b); err != nil {
+	if err != nil {
 		return withoutName(s.steps, err)
 	}
-	s.bytes.Add(int64(len(b)))
+	s.bytes.Add(int64(rec.Beside.Length))
 	fsys.StartWrite(s.steps)
 	return s.yield(s.dir, recovery.StepsFile)
 }
@@ -185,21 +209,21 @@ func (s *stage) close() {
 }
 
 // subFor returns the stage subfolder for a target folder, and makes it if need be.
-func (s *stage) subFor(target string) (string, error) {
+func (s *stage) subFor(target string) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if name, ok := s.subs[target]; ok {
-		return name, nil
+	if n, ok := s.subs[target]; ok {
+		return n, nil
 	}
-	name := strconv.Itoa(len(s.subs))
-	if err := s.dir.Mkdir(name, 0o700); err != nil {
-		return "", err
+	n := uint32(len(s.subs))
+	if err := s.dir.Mkdir(subName(n), 0o700); err != nil {
+		return 0, err
 	}
-	if err := s.yield(s.dir, name); err != nil {
-		return "", err
+	if err := s.yield(s.dir, subName(n)); err != nil {
+		return 0, err
 	}
-	s.subs[target] = name
-	return name, nil
+	s.subs[target] = n
+	return n, nil
 }
 
 // next returns the place for the next staged entry of a target folder.
@@ -208,29 +232,31 @@ func (s *stage) next(target string) (*staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := s.num.Add(1)
-	return &staged{at: sub + "/" + recovery.NewName(n), sub: sub, num: n}, nil
+	return &staged{sub: sub, num: s.num.Add(1)}, nil
 }
 
 // place returns where a want is staged: inside the new folder that it comes with, or in a place of its own.
 func (s *stage) place(w *want) (*staged, error) {
-	if w.inside == nil {
-		return s.next(w.folder.path)
+	if w.inside() == nil {
+		st, err := s.next(w.folder.path)
+		if err == nil {
+			st.full = w.full
+		}
+		return st, err
 	}
 	s.mu.Lock()
-	top := s.staged[w.inside.path()]
-	s.mu.Unlock()
-	return &staged{at: top.at + w.path()[len(w.inside.path()):]}, nil
+	defer s.mu.Unlock()
+	return &staged{full: w.full, inside: s.staged.find(w.inside().path())}, nil
 }
 
 func tokenOf(w *want) token {
-	t := token{kind: w.kind, op: w.op, said: w.said, seen: w.info, mode: w.mode}
-	if w.inside != nil {
-		t.inside = w.inside.path()
+	t := token{kind: w.kind, op: w.op, said: w.said(), seen: *w.info, mode: w.mode}
+	if w.inside() != nil {
+		t.inside = w.inside().path()
 	}
-	if w.content != nil && w.content.sourced() {
-		t.source = w.content.info
-		if w.content.exact { // to link it changes these two
+	if w.source != nil {
+		t.source = w.source.info
+		if w.source.exact { // to link it changes these two
 			t.source.Nlink, t.source.Ctime = 0, 0
 		}
 	}
@@ -241,8 +267,8 @@ func tokenOf(w *want) token {
 func (s *stage) find(w *want) *staged {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.staged[w.path()]
-	if st == nil || st.made != tokenOf(w).sum() {
+	st := s.staged.find(w.path())
+	if st == nil || st.made != sumOf(tokenOf(w)) {
 		return nil
 	}
 	return st
@@ -252,13 +278,15 @@ func (s *stage) find(w *want) *staged {
 func (s *stage) restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.staged = map[string]*staged{}
+	s.staged = byPath[*staged]{}
 	s.bytes.Store(0)
 }
 
-func (s *stage) keep(w *want, st *staged) {
+// keep notes what was staged for a want, which is i now.
+func (s *stage) keep(w *want, st *staged, i fsys.Info) {
+	st.id, st.kind, st.mode, st.size, st.mtime = i.ID, i.Kind, uint16(i.Mode), i.Size, i.Mtime
+	st.made = sumOf(tokenOf(w))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st.made = tokenOf(w).sum()
-	s.staged[w.path()] = st
+	s.staged.put(st)
 }

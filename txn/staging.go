@@ -14,22 +14,22 @@ import (
 // still right, stays. Links to files that are renamed are made under the lock only.
 func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 	wants := sc.sorted()
-	sc.nest(wants)
+	sc.nest()
 	restaged := map[*want]bool{}
 	var files []*want
 	for _, w := range wants {
 		if err := sc.inherit(w); err != nil {
-			return sc.opError(w.op, &Error{Op: w.op, Path: w.said, Err: pathError("open", w.said, err)})
+			return sc.opError(w.op, &Error{Op: w.op, Path: w.said(), Err: pathError("open", w.said(), err)})
 		}
 		// A folder that is staged anew takes everything in it along.
-		if s.find(w) != nil && !restaged[w.inside] {
+		if s.find(w) != nil && !restaged[w.inside()] {
 			continue
 		}
 		switch w.kind {
 		case wantFolder:
 			restaged[w] = true
-			if w.inside != nil {
-				restaged[w.inside] = true
+			if w.inside() != nil {
+				restaged[w.inside()] = true
 			}
 			if err := s.folder(w); err != nil {
 				return stageFailed(w, err)
@@ -47,16 +47,15 @@ func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 }
 
 func stageFailed(w *want, err error) error {
-	return &Error{Op: w.op, Path: w.said, Err: pathError("stage", w.said, err)}
+	return &Error{Op: w.op, Path: w.said(), Err: pathError("stage", w.said(), err)}
 }
 
 // inherit reads what a want's folder hands down, where it will not come by itself.
 func (s *scan) inherit(w *want) error {
-	if !w.makes() || w.inside != nil || w.replacesFile() || !w.folder.info.Exists() {
+	if !w.makes() || w.inside() != nil || w.replacesFile() || !w.folder.info.Exists() {
 		return nil
 	}
-	h, err := s.res.inherited(w.folder)
-	w.heritage = h
+	_, err := s.res.inherited(w.folder)
 	return err
 }
 
@@ -65,11 +64,12 @@ func (s *stage) folder(w *want) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dir.Mkdir(st.at, w.perm|0o700); err != nil {
+	at := st.at()
+	if err := s.dir.Mkdir(at, w.perm|0o700); err != nil {
 		return err
 	}
-	if w.heritage != nil {
-		d, err := s.dir.Sub(st.at)
+	if h := w.heritage(); h != nil {
+		d, err := s.dir.Sub(at)
 		if err != nil {
 			return err
 		}
@@ -87,20 +87,21 @@ func (s *stage) link(w *want) error {
 	if err != nil {
 		return err
 	}
-	if err := s.dir.Symlink(w.target, st.at); err != nil {
+	at := st.at()
+	if err := s.dir.Symlink(w.target, at); err != nil {
 		return err
 	}
-	if w.heritage != nil && w.heritage.SetGID {
-		i, err := s.dir.Stat(st.at)
-		if err == nil && i.GID != w.heritage.GID {
-			err = s.dir.Chown(st.at, i.UID, w.heritage.GID)
+	if h := w.heritage(); h != nil && h.SetGID {
+		i, err := s.dir.Stat(at)
+		if err == nil && i.GID != h.GID {
+			err = s.dir.Chown(at, i.UID, h.GID)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if w.like != nil {
-		if err := s.likeLink(w.like, st.at); err != nil {
+		if err := s.likeLink(w.like, at); err != nil {
 			return err
 		}
 	}
@@ -108,9 +109,10 @@ func (s *stage) link(w *want) error {
 }
 
 // finish notes what was staged.
-func (s *stage) finish(w *want, st *staged) (err error) {
-	if st.info, err = s.dir.Stat(st.at); err == nil {
-		s.keep(w, st)
+func (s *stage) finish(w *want, st *staged) error {
+	i, err := s.dir.Stat(st.at())
+	if err == nil {
+		s.keep(w, st, i)
 	}
 	return err
 }
@@ -126,13 +128,13 @@ const (
 func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
 	var bytes int64
 	for _, w := range files {
-		bytes += w.content.size()
+		bytes += w.content(sc.tx.ops).size()
 	}
 	if len(files) > 0 {
 		sc.tx.progress.begin(PhaseStage, len(files), bytes)
 	}
 	err := parallel(ctx, sc.tx.store.jobs(), len(files), func(i int) error {
-		if err := s.file(sc, files[i], len(files) <= kickLimit || files[i].content.size() >= kickSize); err != nil {
+		if err := s.file(sc, files[i], len(files) <= kickLimit); err != nil {
 			return stageFailed(files[i], err)
 		}
 		return nil
@@ -146,8 +148,8 @@ func (s *stage) files(ctx context.Context, sc *scan, files []*want) error {
 	return nil
 }
 
-func (s *stage) file(sc *scan, w *want, kick bool) error {
-	if err := sc.tx.checkContent(w.op, w.content); err != nil {
+func (s *stage) file(sc *scan, w *want, few bool) error {
+	if err := sc.tx.checkContent(w); err != nil {
 		return err
 	}
 	st, err := s.place(w)
@@ -158,34 +160,36 @@ func (s *stage) file(sc *scan, w *want, kick bool) error {
 	if linked, err := s.linkSource(sc, w, st); linked || err != nil {
 		return err
 	}
-	f, err := s.fill(&sc.tx.progress, w, st.at)
+	at, c := st.at(), w.content(sc.tx.ops)
+	f, err := s.fill(&sc.tx.progress, w, c, at)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if st.info, err = fsys.StatFile(f); err != nil {
-		return err
-	}
-	dressed, err := s.dress(sc, w, f, st)
+	i, err := fsys.StatFile(f)
 	if err != nil {
 		return err
 	}
-	if kick {
+	dressed, err := s.dress(sc, w, f, at, i)
+	if err != nil {
+		return err
+	}
+	if few || c.size() >= kickSize {
 		fsys.StartWrite(f)
 	}
 	if dressed {
-		if st.info, err = fsys.StatFile(f); err != nil {
+		if i, err = fsys.StatFile(f); err != nil {
 			return err
 		}
 	}
-	s.bytes.Add(st.info.Size)
-	s.keep(w, st)
+	s.bytes.Add(i.Size)
+	s.keep(w, st, i)
 	return nil
 }
 
 // fill makes the staged file with its content.
-func (s *stage) fill(p *progress, w *want, at string) (*os.File, error) {
-	if st := w.content.streamed; st != nil && st.at != "" {
+func (s *stage) fill(p *progress, w *want, c content, at string) (*os.File, error) {
+	if st := c.streamed; st != nil && st.at != "" {
 		return st.moveTo(s, at)
 	}
 	perm := w.perm
@@ -196,14 +200,14 @@ func (s *stage) fill(p *progress, w *want, at string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := copyContent(p, f, w.content); err != nil {
+	if err := copyContent(p, f, c); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-func copyContent(p *progress, f *os.File, c *content) error {
+func copyContent(p *progress, f *os.File, c content) error {
 	if c.data != nil {
 		_, err := f.Write(c.data)
 		p.done(0, int64(len(c.data)))
@@ -243,35 +247,36 @@ func withoutName(f *os.File, err error) error {
 	return err
 }
 
-// dress gives a staged file, which st describes, the owner, attributes, mode and time that it will have in the tree, and
+// dress gives the staged file at at, which i describes, the owner, attributes, mode and time that it will have in the tree, and
 // says whether it was without one of them.
-func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, err error) {
+func (s *stage) dress(sc *scan, w *want, f *os.File, at string, i fsys.Info) (changed bool, err error) {
 	if w.replacesFile() {
-		changed, err = keepAttributes(sc, w, f, st.info)
-	} else if w.heritage != nil {
-		changed = w.heritage.SetGID || w.heritage.DefaultACL != nil
+		changed, err = keepAttributes(sc, w, f, i)
+	} else if h := w.heritage(); h != nil {
+		changed = h.SetGID || h.DefaultACL != nil
 		err = inherit(f, w, false)
 	}
 	if err != nil {
 		return changed, err
 	}
-	if bits, ok := w.mode.Bits(); ok && (changed || bits != st.info.Mode) && !(w.replacesFile() && bits == w.info.Mode) {
+	if bits, ok := w.mode.Bits(); ok && (changed || bits != i.Mode) && !(w.replacesFile() && bits == w.info.Mode) {
 		changed = true
 		if err := fsys.ChmodFile(f, bits); err != nil {
 			return changed, err
 		}
 	}
 	if w.mtime != 0 {
-		return true, s.dir.SetMtime(st.at, w.mtime)
+		return true, s.dir.SetMtime(at, w.mtime)
 	}
 	return changed, nil
 }
 
 // inherit gives a staged file or folder what its target folder hands down.
 func inherit(f *os.File, w *want, folder bool) error {
-	err := fsys.Inherit(f, *w.heritage, w.perm, folder)
-	if errors.Is(err, fs.ErrPermission) && w.heritage.SetGID {
-		err = errors.Wrapf(err, "the group %d of its directory, which is handed down, cannot be given", w.heritage.GID)
+	h := w.heritage()
+	err := fsys.Inherit(f, *h, w.perm, folder)
+	if errors.Is(err, fs.ErrPermission) && h.SetGID {
+		err = errors.Wrapf(err, "the group %d of its directory, which is handed down, cannot be given", h.GID)
 	}
 	return err
 }

@@ -13,9 +13,7 @@ type step struct {
 	*want
 	kind journal.StepKind
 	// old is what is at the target when the step runs: what was seen there, or nothing if another step takes it away.
-	old  fsys.Info
-	deps []*step
-	mark uint8 // of the sort
+	old *fsys.Info
 }
 
 // renames says that the step brings something from another name.
@@ -43,110 +41,67 @@ func (s *step) class() int {
 }
 
 // steps turns the wants into steps in the order in which they are done. It is pure: all it needs was seen by the scan.
-func (s *scan) steps() ([]*step, error) {
-	wants := s.sorted()
-	s.nest(wants)
-	var steps []*step
-	ends := map[string]*step{} // the step that takes away what is at a path
-	for _, w := range wants {
-		for _, st := range stepsOf(w) {
-			steps = append(steps, st)
-			if st.kind == journal.Install {
-				w.step = st
-			}
-			if st.kind == journal.Remove {
-				ends[w.path()] = st
-			}
-			if st.kind == journal.Move {
-				ends[w.from.path()] = st
-			}
-		}
-	}
-	for _, st := range steps {
-		s.depend(st, ends)
+func (s *scan) steps() ([]step, error) {
+	s.nest()
+	var steps []step
+	for _, w := range s.sorted() {
+		steps = append(steps, stepsOf(w)...)
 	}
 	slices.SortStableFunc(steps, compareSteps)
-	return sortByDeps(steps)
+	return s.sortByDeps(steps)
 }
 
 // sorted returns the wants by path: a folder before what is in it.
 func (s *scan) sorted() []*want {
-	if s.order != nil {
-		return s.order
-	}
-	wants := make([]*want, 0, len(s.byPath))
-	for _, w := range s.byPath {
-		wants = append(wants, w)
-	}
-	slices.SortFunc(wants, func(a, b *want) int { return strings.Compare(a.path(), b.path()) })
-	s.order = wants
-	return wants
+	s.byPath.sort()
+	return s.byPath.items
 }
 
 // nest finds what is staged inside a new folder, and comes into the tree with it.
-func (s *scan) nest(wants []*want) {
-	for _, w := range wants {
-		w.inside = nil
-		up := s.byPath[w.folder.path]
+func (s *scan) nest() {
+	for _, w := range s.sorted() {
+		up := s.byPath.find(w.folder.path)
 		if up == nil || up.kind != wantFolder {
+			w.folder.inside = nil
 			continue
 		}
-		if w.inside = up.inside; w.inside == nil {
-			w.inside = up
+		if w.folder.inside = up.inside(); w.folder.inside == nil {
+			w.folder.inside = up
 		}
 	}
 }
 
 // stepsOf says what is done about one want.
-func stepsOf(w *want) []*step {
+func stepsOf(w *want) []step {
 	old := w.info
 	switch w.kind {
 	case wantSame:
 		return nil
 	case wantMode:
-		return []*step{{want: w, kind: journal.Chmod, old: old}}
+		return []step{{want: w, kind: journal.Chmod, old: old}}
 	case wantGone:
 		if !old.Exists() || old.Kind == fsys.Folder && w.vacated {
 			return nil // gone already, or moved by the step at the new name
 		}
-		return []*step{{want: w, kind: journal.Remove, old: old}}
+		return []step{{want: w, kind: journal.Remove, old: old}}
 	case wantMoved:
-		move := &step{want: w, kind: journal.Move, old: w.from.info}
+		move := step{want: w, kind: journal.Move, old: w.from.info}
 		if !old.Exists() || old.Kind == fsys.Folder && w.movedAway {
-			return []*step{move}
+			return []step{move}
 		}
-		return []*step{{want: w, kind: journal.Remove, old: old}, move}
+		return []step{{want: w, kind: journal.Remove, old: old}, move}
 	case wantFile, wantLink, wantFolder, wantLinked:
 	}
-	if w.inside != nil || w.kind == wantLinked && old.ID == w.from.info.ID {
+	if w.inside() != nil || w.kind == wantLinked && old.ID == w.from.info.ID {
 		return nil
 	}
 	if old.Kind == fsys.Folder && w.movedAway {
-		old = fsys.Info{}
+		old = &nothing
 	}
-	return []*step{{want: w, kind: journal.Install, old: old}}
+	return []step{{want: w, kind: journal.Install, old: old}}
 }
 
-// depend finds the steps that must be done before st: the one that frees its name, and the one that brings its folder.
-func (s *scan) depend(st *step, ends map[string]*step) {
-	if st.kind == journal.Remove {
-		return
-	}
-	if e := ends[st.path()]; e != nil && e != st {
-		st.deps = append(st.deps, e)
-	}
-	if st.kind == journal.Move {
-		if up := s.byPath[st.folder.path]; up != nil && up.kind == wantFolder {
-			top := up
-			if up.inside != nil {
-				top = up.inside
-			}
-			st.deps = append(st.deps, top.step)
-		}
-	}
-}
-
-func compareSteps(a, b *step) int {
+func compareSteps(a, b step) int {
 	if c := a.class() - b.class(); c != 0 {
 		return c
 	}
@@ -158,32 +113,80 @@ func compareSteps(a, b *step) int {
 }
 
 // sortByDeps puts each step after those it depends on, and keeps the order otherwise.
-func sortByDeps(steps []*step) ([]*step, error) {
+func (s *scan) sortByDeps(steps []step) ([]step, error) {
+	d := depsOf(steps)
+	if len(d.ends) == 0 {
+		return steps, nil
+	}
 	const visiting, visited = 1, 2
-	out := make([]*step, 0, len(steps))
-	var visit func(st *step) error
-	visit = func(st *step) error {
-		switch st.mark {
+	marks := make([]uint8, len(steps))
+	out := make([]step, 0, len(steps))
+	var visit func(i int) error
+	visit = func(i int) error {
+		st := &steps[i]
+		switch marks[i] {
 		case visited:
 			return nil
 		case visiting:
-			return &Error{Op: st.op, Path: st.said, Err: invalidf(
+			return &Error{Op: st.op, Path: st.said(), Err: invalidf(
 				"directories cannot be renamed in a circle; use two transactions")}
 		}
-		st.mark = visiting
-		for _, d := range st.deps {
-			if err := visit(d); err != nil {
+		marks[i] = visiting
+		for _, before := range s.mustFollow(d, i, st) {
+			if err := visit(before); err != nil {
 				return err
 			}
 		}
-		st.mark = visited
-		out = append(out, st)
+		marks[i] = visited
+		out = append(out, *st)
 		return nil
 	}
-	for _, st := range steps {
-		if err := visit(st); err != nil {
+	for i := range steps {
+		if err := visit(i); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// deps are the steps that others may depend on.
+type deps struct {
+	ends   map[string]int // the step that takes away what is at a path
+	brings map[*want]int  // the step that brings a new folder
+}
+
+func depsOf(steps []step) deps {
+	d := deps{ends: map[string]int{}, brings: map[*want]int{}}
+	for i := range steps {
+		switch st := &steps[i]; {
+		case st.kind == journal.Remove:
+			d.ends[st.path()] = i
+		case st.kind == journal.Move:
+			d.ends[st.from.path()] = i
+		case st.kind == journal.Install && st.want.kind == wantFolder:
+			d.brings[st.want] = i
+		}
+	}
+	return d
+}
+
+// mustFollow lists the steps that must be done before step i: the one that frees its name, and the one that brings its
+// folder.
+func (s *scan) mustFollow(d deps, i int, st *step) (before []int) {
+	if st.kind == journal.Remove {
+		return nil
+	}
+	if e, ok := d.ends[st.path()]; ok && e != i {
+		before = append(before, e)
+	}
+	if st.kind != journal.Move {
+		return before
+	}
+	if up := s.byPath.find(st.folder.path); up != nil && up.kind == wantFolder {
+		if up.inside() != nil {
+			up = up.inside()
+		}
+		before = append(before, d.brings[up])
+	}
+	return before
 }

@@ -225,7 +225,7 @@ func (s *Store) Begin(ctx context.Context) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx := &Tx{store: s, id: id, byPath: map[string]int{}, compared: map[string]compared{}}
+	tx := &Tx{store: s, id: id, byPath: map[string]int{}}
 	tx.progress.tell = s.opts.Progress
 	s.mu.Lock()
 	defer s.mu.Unlock()

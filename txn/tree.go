@@ -63,7 +63,7 @@ func (t *treeScan) folder(n *node, at place) error {
 		if t.l.folders[at.info.ID] {
 			return t.fail(n, errors.New("source and target overlap"))
 		}
-		f, err := t.res.enter(t.res.sub(at.folder, at.name, at.info))
+		f, err := t.res.enter(t.res.sub(at))
 		if err != nil {
 			return t.fail(n, err)
 		}
@@ -75,12 +75,12 @@ func (t *treeScan) folder(n *node, at place) error {
 	if err := t.replaceable(n, at); err != nil {
 		return err
 	}
-	w := &want{place: at, kind: wantFolder, op: t.i, said: t.said(n), mode: mode, perm: 0o777, special: &special{like: t.like(n)}}
+	w := newWant(at, t.said(n), want{kind: wantFolder, op: t.i, mode: mode, perm: 0o777, special: &special{like: t.like(n)}})
 	if err := t.put(w); err != nil {
 		return err
 	}
 	// A folder of its own: another op on a path below means what is there now.
-	f := &folder{path: at.path(), name: at.name, parent: at.folder}
+	f := &folder{path: at.path(), name: at.name(), parent: at.folder}
 	return t.entries(n, f)
 }
 
@@ -115,7 +115,7 @@ func (t *treeScan) fail(n *node, err error) error {
 // entries wants what is in a source folder in f, and with prune nothing else.
 func (t *treeScan) entries(n *node, f *folder) error {
 	for _, sub := range n.subs {
-		at, err := t.res.place(f, sub.name)
+		at, err := t.res.place(f, sub.name, "")
 		if err != nil {
 			return t.fail(sub, err)
 		}
@@ -145,19 +145,18 @@ func (t *treeScan) entry(n *node, at place) error {
 			return t.fail(n, errors.Join(err, errors.Newf("the directory in the way holds %s, which is not pruned", kept)))
 		}
 	}
-	w := &want{place: at, op: t.i, said: t.said(n)}
 	if n.info.Kind == fsys.Link {
-		w.kind, w.special = wantLink, &special{target: n.target, like: t.like(n)}
-		return t.putLink(w)
+		return t.putLink(newWant(at, t.said(n), want{kind: wantLink, op: t.i, special: &special{target: n.target, like: t.like(n)}}))
 	}
-	w.kind = wantFile
-	w.mode, w.perm = manifest.ModeOf(n.info.Mode), 0o666
-	w.content = &content{source: &source{
+	sp := &special{source: &source{
 		dir: t.l.dir, rel: n.rel, said: t.l.path(n.rel), info: n.info, link: t.o.Move || t.l.exact, exact: t.l.exact,
 	}}
 	if t.o.Times {
-		w.special = &special{mtime: n.info.Mtime}
+		sp.mtime = n.info.Mtime
 	}
+	w := newWant(at, t.said(n), want{
+		kind: wantFile, op: t.i, brings: true, mode: manifest.ModeOf(n.info.Mode), perm: 0o666, special: sp,
+	})
 	if t.o.quick && at.info.Kind == fsys.File && at.info.Size == n.info.Size && at.info.Mtime == n.info.Mtime {
 		w.conclude(true)
 	}
@@ -205,18 +204,18 @@ func (t *treeScan) pruned(f *folder, name, rel string) (gone []*want, whole bool
 	if err != nil || !i.Exists() {
 		return nil, true, err
 	}
-	at := place{f, name, i}
+	at := newPlace(f, f.join(name), i)
 	if _, vacated := t.vacated[at.path()]; vacated {
 		return nil, true, nil
 	}
-	self := &want{place: at, kind: wantGone, op: t.i, said: t.said(&node{rel: rel})}
+	self := newWant(at, t.said(&node{rel: rel}), want{kind: wantGone, op: t.i})
 	if i.Kind != fsys.Folder {
 		return []*want{self}, true, nil
 	}
 	if t.l.folders[i.ID] {
 		return nil, false, errors.Newf("%s is the source itself, which prune would remove", at.path())
 	}
-	sub := t.res.sub(f, name, i)
+	sub := t.res.sub(at)
 	names, err := t.prunable(sub)
 	if err != nil {
 		return nil, false, err
@@ -254,7 +253,7 @@ func (t *treeScan) prunable(f *folder) ([]string, error) {
 
 // keeps names an entry below a folder that must not be pruned with it.
 func (t *treeScan) keeps(rel string, at place) (string, error) {
-	_, whole, err := t.pruned(at.folder, at.name, rel)
+	_, whole, err := t.pruned(at.folder, at.name(), rel)
 	if err != nil || whole {
 		return "", err
 	}

@@ -68,7 +68,7 @@ type Tx struct {
 	kept     *fsys.Dir // the folder of that transaction
 
 	// compared are the files whose content was compared with what the transaction wants there.
-	compared map[string]compared
+	compared byPath[*compared]
 
 	staging sync.Mutex
 	state   *fsys.Dir // the state folder, once it was needed
@@ -155,9 +155,7 @@ func (tx *Tx) ApplyOps(ops *Ops) error {
 	}
 	list := ops.list
 	ops.list = nil
-	if tx.ops == nil {
-		tx.ops = list[:0] // in place: they may be many
-	}
+	tx.ops = slices.Grow(tx.ops, len(list)) // and no more: they may be many
 	for i := range list {
 		if err := tx.hold(list[i]); err != nil {
 			return err

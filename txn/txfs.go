@@ -20,7 +20,7 @@ import (
 func (tx *Tx) FS() fs.FS {
 	tx.mu.Lock()
 	defer tx.mu.Unlock()
-	o := &overlay{base: treeFS{tx.store.files.FS()}, wants: map[string]*want{}, below: map[string][]*want{}, made: time.Now()}
+	o := &overlay{base: treeFS{tx.store.files.FS()}, wants: map[string]*want{}, below: map[string][]*want{}, ops: tx.ops, made: time.Now()}
 	if tx.done {
 		o.failed = ErrTxDone
 		return o
@@ -31,8 +31,8 @@ func (tx *Tx) FS() fs.FS {
 		return o
 	}
 	defer sc.close()
-	for p, w := range sc.byPath {
-		o.wants[p] = w
+	for _, w := range sc.byPath.items {
+		o.wants[w.path()] = w
 		o.below[w.folder.path] = append(o.below[w.folder.path], w)
 	}
 	return o
@@ -43,7 +43,8 @@ type overlay struct {
 	base   treeFS
 	wants  map[string]*want
 	below  map[string][]*want // by folder
-	made   time.Time          // the modification time of what is not written yet
+	ops    []op
+	made   time.Time // the modification time of what is not written yet
 	failed error
 }
 
@@ -173,7 +174,7 @@ func (o *overlay) Open(name string) (fs.File, error) {
 	}
 	file := &openFile{info: named{f.info, path.Base(name)}}
 	if f.want != nil && f.want.kind == wantFile {
-		file.ReadCloser, err = f.want.content.open()
+		file.ReadCloser, err = f.want.content(o.ops).open()
 	} else {
 		file.ReadCloser, err = o.base.Open(f.base)
 	}
@@ -235,7 +236,7 @@ func (o *overlay) infoOf(name string, w *want, old fs.FileInfo) fs.FileInfo {
 	}
 	switch w.kind {
 	case wantFile:
-		i.size = w.content.size()
+		i.size = w.content(o.ops).size()
 		if w.replacesFile() {
 			i.mode = w.info.FileMode()
 		}

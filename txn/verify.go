@@ -8,10 +8,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// checkContent checks the new content of an op against the digest, the format and the schema that the op asks for, before
+// checkContent checks the new content of a want against the digest, the format and the schema that its op asks for, before
 // anything changes.
-func (tx *Tx) checkContent(i int, c *content) error {
-	o := &tx.ops[i]
+func (tx *Tx) checkContent(w *want) error {
+	o, c := &tx.ops[w.op], w.content(tx.ops)
 	if o.SHA256 != nil {
 		if err := checkDigest(c, *o.SHA256); err != nil {
 			return err
@@ -28,7 +28,7 @@ func (tx *Tx) checkContent(i int, c *content) error {
 	return nil
 }
 
-func checkDigest(c *content, want [sha256.Size]byte) error {
+func checkDigest(c content, want [sha256.Size]byte) error {
 	r, err := c.open()
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func checkDigest(c *content, want [sha256.Size]byte) error {
 }
 
 // checkJSON reads the content as one strict JSON value.
-func checkJSON(c *content) error {
+func checkJSON(c content) error {
 	r, err := c.open()
 	if err != nil {
 		return err

@@ -23,16 +23,13 @@ const (
 // have different paths.
 type want struct {
 	place
-	full string // its path, once it is put: it is asked for again and again
-	said string // the user's path, for messages
-	op   int    // index of the op that asks for it
-
-	content *content
+	op int // index of the op that asks for it
 	*special
 	perm uint32        // what open(2) or mkdir(2) would be asked for
 	mode manifest.Mode // exact, if given
 	kind wantKind
 
+	brings  bool // it has a content, also where that is in place
 	empty   bool // a folder that is removed must be empty
 	replace bool // wantLinked over something
 	implied bool // a missing parent of somebody's path
@@ -40,18 +37,14 @@ type want struct {
 	vacated bool
 	// movedAway says that what is there now is a folder that another op renames.
 	movedAway bool
-	// heritage is what the folder hands down to something new; nil where the kernel sees to it.
-	heritage *fsys.Heritage
-	// step is the install of the want, if it has one.
-	step *step
-	// inside is the new folder that this one is staged in; nil where it is a step of its own.
-	inside *want
 }
 
-// special is what few wants have: there may be a million of the others. It is there once a want is put.
+// special is what few wants have: there may be a million of the others.
 type special struct {
+	as     string  // the user's path, where it is another one
 	target string  // wantLink
 	mtime  int64   // of the content, if not 0
+	source *source // of the content, where it is in a file that is not ours
 	like   *source // the folder or link that an undo makes anew
 	from   *place  // wantLinked, wantMoved
 	child  *want   // whose parent is implied
@@ -59,11 +52,39 @@ type special struct {
 
 var nothingSpecial special
 
-func (w *want) path() string {
-	if w.full != "" {
-		return w.full
+// newWant makes a want of w for what is at a place. said is the user's path, for messages.
+func newWant(at place, said string, w want) *want {
+	w.place = at
+	if w.special == nil {
+		w.special = &nothingSpecial
 	}
-	return w.place.path()
+	if said != at.full {
+		own := *w.special
+		own.as, w.special = said, &own
+	}
+	return &w
+}
+
+// opOn stands for an op in messages.
+func opOn(op int, said string) *want { return &want{op: op, special: &special{as: said}} }
+
+// said is the user's path.
+func (w *want) said() string {
+	if w.as != "" {
+		return w.as
+	}
+	return w.full
+}
+
+// inside is the new folder that this one is staged in; nil where it is a step of its own.
+func (w *want) inside() *want { return w.folder.inside }
+
+// heritage is what the folder hands down to something new, once it was read; nil where the kernel sees to it.
+func (w *want) heritage() *fsys.Heritage {
+	if w.replacesFile() {
+		return nil
+	}
+	return w.folder.heritage
 }
 
 // counted says that the want is of a file or a link, which the results count.

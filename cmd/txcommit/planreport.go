@@ -40,7 +40,7 @@ type changeDoc struct {
 }
 
 func newPlanReport(p *txn.Plan, all bool) *planReport {
-	r := &planReport{commitReport: *newCommitReport(), Changes: []changeDoc{}}
+	r := &planReport{commitReport: *newCommitReport(), Changes: make([]changeDoc, 0, len(p.Changes))}
 	r.Result, r.ID, r.Bytes = "planned", p.ID, p.Bytes
 	r.Created, r.Changed, r.Removed, r.Unchanged, r.folders = p.Created, p.Changed, p.Removed, p.Unchanged, p.Folders
 	for _, c := range p.Changes {

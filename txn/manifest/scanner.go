@@ -134,7 +134,7 @@ func unquote(val jsontext.Value) []byte {
 // unquoteCopy returns what a string says; never nil. The decoder has checked
 // val, so there is nothing left that could be wrong with it.
 func unquoteCopy(val jsontext.Value) []byte {
-	b, _ := jsontext.AppendUnquote(make([]byte, 0, len(val)-2), val)
+	b, _ := jsontext.AppendUnquote(make([]byte, 0, len(val)), val) // with less it takes another one, twice as large
 	return b
 }
 
