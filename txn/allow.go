@@ -13,7 +13,11 @@ import (
 // allow refuses, before the commit point, a step that the kernel would refuse after it.
 func (p *preparer) allow(st *step) error {
 	if st.renames() {
-		if err := p.allowFrom(st); err != nil {
+		err := p.allowFrom(st)
+		if err == nil {
+			err = p.allowAcross(st)
+		}
+		if err != nil {
 			from := p.tx.ops[st.op].From
 			return &Error{Op: st.op, Path: from, Err: pathError("rename", from, err)}
 		}
@@ -43,10 +47,22 @@ func (p *preparer) allowFrom(st *step) error {
 
 // allowFolder checks a target folder, once.
 func (p *preparer) allowFolder(f *folder) error {
-	if !f.info.Exists() || p.allowed[f.path] {
+	if !f.info.Exists() || p.allowed[f.path] != nil {
 		return nil // a folder that is made by the transaction is ours
 	}
-	d, err := p.res.handle(f)
+	if err := p.res.changeable(f); err != nil {
+		return err
+	}
+	if err := p.stage.settleFolder(p.scan, f); err != nil {
+		return err
+	}
+	p.allowed[f.path] = f
+	return nil
+}
+
+// changeable refuses a folder in which no name can be made or removed.
+func (r *resolver) changeable(f *folder) error {
+	d, err := r.handle(f)
 	if err != nil {
 		return err
 	}
@@ -56,17 +72,6 @@ func (p *preparer) allowFolder(f *folder) error {
 	if err := d.Writable(); err != nil {
 		return errors.Wrapf(err, "directory %s cannot be changed", f.path)
 	}
-	if !f.info.SameFS(p.self) {
-		return errors.Wrapf(syscall.EXDEV, "directory %s is on another mount, file system or subvolume than the root", f.path)
-	}
-	h, err := p.res.inherited(f)
-	if err != nil {
-		return err
-	}
-	if h.Project != 0 && h.Project != p.project {
-		return errors.Wrapf(syscall.EXDEV, "directory %s belongs to another project quota than the root", f.path)
-	}
-	p.allowed[f.path] = true
 	return nil
 }
 
@@ -106,13 +111,17 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 // looked at tells. So it is tried, onto a folder of ours that is not empty: that never works, and the overlay looks at
 // this first (ovl_rename in fs/overlayfs/dir.c).
 func (p *preparer) allowMerged(at place) error {
-	v, err := p.stage.dir.Volume()
+	in := p.stage.dir
+	if o := p.stage.outerFor(at.folder); o != nil {
+		in = o.dir
+	}
+	v, err := in.Volume()
 	if err != nil || v.Name != "overlay" {
 		return err
 	}
 	const full = "probe-full"
 	for _, name := range []string{full, full + "/x"} {
-		if err := p.stage.dir.Mkdir(name, 0o700); err != nil && err != syscall.EEXIST {
+		if err := in.Mkdir(name, 0o700); err != nil && err != syscall.EEXIST {
 			return stageError("mkdir", err)
 		}
 	}
@@ -120,7 +129,7 @@ func (p *preparer) allowMerged(at place) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Rename(at.name, p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+	if err := d.Rename(at.name, in, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
 		return errors.Wrap(err, "an overlay cannot rename a directory of its lower layer")
 	}
 	return nil

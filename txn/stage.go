@@ -26,6 +26,12 @@ type stage struct {
 	dir    *fsys.Dir // stage/<id>; opened before anything is staged, so that a syncfs through it tells all errors
 	opened time.Time
 	owner  *os.File
+	self   fsys.Info // the stage folder
+	home   area      // where it is
+
+	outers []*outer    // its subfolders elsewhere; under mu
+	made   int         // how many of them were made
+	spread atomic.Bool // there are some
 
 	num atomic.Uint32
 	mu  sync.Mutex
@@ -90,6 +96,12 @@ func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
 	}
 	if s.dir, err = s.stages.Sub(id); err != nil {
 		return nil, stageError("open", err)
+	}
+	if s.self, err = s.dir.Self(); err == nil {
+		s.home, err = areaAt(s.dir, s.self)
+	}
+	if err != nil {
+		return nil, stageError("stat", err)
 	}
 	return s, nil
 }
@@ -161,6 +173,11 @@ func (s *stage) keepSteps(rec *journal.Record) error {
 
 // discard removes the stage folder of a transaction that has no record.
 func (s *stage) discard() error {
+	for _, o := range s.outers { // before the notes about them
+		if err := o.remove(); err != nil {
+			return err
+		}
+	}
 	if err := s.stages.RemoveAll(s.id); err != nil {
 		return stageError("clean up", err)
 	}
@@ -176,6 +193,9 @@ func (s *stage) close() {
 		if d != nil {
 			_ = d.Close()
 		}
+	}
+	for _, o := range s.outers {
+		o.close()
 	}
 	for _, f := range []*os.File{s.owner, s.steps} {
 		if f != nil {

@@ -85,6 +85,8 @@ type workload struct {
 	left      layout // of the source, after a commit; nil: all of it
 	// noExchange says that the kernel refuses to exchange names.
 	noExchange bool
+	// mounted are folders in the root on which another file system is mounted.
+	mounted []string
 }
 
 // stand is a workload that is ready to run: a root, a source and a manifest in a folder of their own.
@@ -102,6 +104,7 @@ type stand struct {
 func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 	t.Helper()
 	s := &stand{workload: w, bin: bin, dir: dir, start: w.start.full(), want: w.want.full()}
+	w.unmount(dir)
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +113,7 @@ func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 			t.Fatal(err)
 		}
 	}
+	w.mount(t, dir)
 	if w.base == nil {
 		w.start.build(t, s.root())
 	} else {
@@ -132,6 +136,33 @@ func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 	}
 	s.inodes = inodes
 	return s
+}
+
+// mount mounts a file system of memory at each of the folders that have one.
+func (w *workload) mount(t testing.TB, dir string) {
+	t.Helper()
+	for _, at := range w.mounted {
+		at = filepath.Join(dir, "root", at)
+		err := os.MkdirAll(at, 0o755)
+		if err == nil {
+			err = unix.Mount("tmpfs", at, "tmpfs", 0, "size=8m,mode=755")
+		}
+		if err != nil {
+			if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+				t.Fatalf("needs the right to mount: %v", err)
+			}
+			t.Skipf("needs the right to mount: %v", err)
+		}
+	}
+	if len(w.mounted) > 0 {
+		t.Cleanup(func() { w.unmount(dir) })
+	}
+}
+
+func (w *workload) unmount(dir string) {
+	for _, at := range w.mounted {
+		_ = unix.Unmount(filepath.Join(dir, "root", at), unix.MNT_DETACH) // it is not mounted, or anybody will notice
+	}
 }
 
 func (s *stand) root() string { return filepath.Join(s.dir, "root") }
