@@ -77,6 +77,9 @@ func notes(stage *fsys.Dir, id string) ([]note, error) {
 
 func readNote(stage *fsys.Dir, file string) (*journal.OuterNote, error) {
 	f, err := stage.Open(file)
+	if err == syscall.ELOOP {
+		return nil, nil // a link is no note
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -25,8 +25,14 @@ func (r *Run) openOuters() error {
 			continue
 		}
 		o, err := r.openOuter(uint32(i), host, name)
-		if err != nil {
-			return errors.Newf("%s: %v", r.rec.Subs[i].Name, err) // and nothing that matches: see end
+		var no *unmounted
+		switch {
+		case isGone(err):
+			return errors.Newf("%s: %v", r.rec.Subs[i].Name, err) // an error that matches would say that the transaction has ended
+		case errors.As(err, &no):
+			return err
+		case err != nil:
+			return errors.Wrapf(PathErrno("open", r.rec.Subs[i].Name, err), "private folder %s", r.rec.Subs[i].Name)
 		}
 		r.outers = append(r.outers, o)
 	}
