@@ -88,8 +88,8 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	if uid != 0 && at.folder.info.Mode&0o1000 != 0 && i.UID != uid && at.folder.info.UID != uid {
 		return errors.Wrap(syscall.EPERM, "its directory is sticky and it belongs to another user")
 	}
-	if i.Kind != fsys.Folder {
-		return nil
+	if err := p.allowProject(at); err != nil || i.Kind != fsys.Folder {
+		return err
 	}
 	if err := p.allowMerged(at); err != nil || !leavesFolder {
 		return err

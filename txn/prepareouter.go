@@ -32,6 +32,23 @@ func apart(from, to string) error {
 	return errors.Wrapf(syscall.EXDEV, "%s and %s are on different file systems, mounts, subvolumes or projects", from, to)
 }
 
+// allowProject refuses what came into a folder before the folder got its project, or by another way past it: the kernel
+// would let it out, but not back in.
+func (p *preparer) allowProject(at place) error {
+	a, err := p.res.area(at.folder)
+	if err != nil || a.project == 0 {
+		return err
+	}
+	d, err := p.res.handle(at.folder)
+	if err != nil {
+		return err
+	}
+	if id, known := d.ProjectOf(at.name); known && id != a.project {
+		return errors.Wrapf(syscall.EXDEV, "it has project %d and its directory project %d, so that it cannot be renamed there", id, a.project)
+	}
+	return nil
+}
+
 // recordOuters puts the outer folders into the record, all of them: recovery starts with nothing before it has found them
 // all. One that nothing came of goes.
 func (p *preparer) recordOuters(steps []*step) error {
