@@ -134,6 +134,9 @@ func (s *stage) settle(sc *scan, w *want) error {
 	if !w.makes() || w.inside != nil || f.settled || !sc.locked && f.heritage == nil && f.info.SameFS(s.self) {
 		return nil
 	}
+	if err := s.reaches(sc, w); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	was, placed := s.subs[f.path]
 	s.mu.Unlock()
@@ -147,6 +150,19 @@ func (s *stage) settle(sc *scan, w *want) error {
 		s.restart()
 	}
 	return nil
+}
+
+// reaches refuses a rename from elsewhere before an outer folder is made for it; see allowAcross for all others.
+func (s *stage) reaches(sc *scan, w *want) error {
+	to, err := sc.res.area(w.folder)
+	if err != nil || w.from == nil || to == s.home {
+		return err
+	}
+	from, err := sc.res.area(w.from.folder)
+	if err == nil && !to.accepts(from) {
+		err = apart(w.from.path(), w.path())
+	}
+	return err
 }
 
 // settleFolder makes an outer folder for a target folder if it takes one. Every folder that a transaction changes
