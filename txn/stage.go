@@ -36,7 +36,8 @@ type stage struct {
 	num atomic.Uint32
 	mu  sync.Mutex
 	// subs are the subfolders by the path of their target folder.
-	subs map[string]string
+	subs    map[string]string
+	folders int // how many of them were made in the stage folder
 	// staged is what is there, by the canonical path that it is meant for.
 	staged map[string]*staged
 	bytes  atomic.Int64
@@ -211,7 +212,8 @@ func (s *stage) subFor(target string) (string, error) {
 	if name, ok := s.subs[target]; ok {
 		return name, nil
 	}
-	name := strconv.Itoa(len(s.subs))
+	name := strconv.Itoa(s.folders)
+	s.folders++
 	if err := s.dir.Mkdir(name, 0o700); err != nil {
 		return "", err
 	}
