@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,12 +105,11 @@ type stand struct {
 func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 	t.Helper()
 	s := &stand{workload: w, bin: bin, dir: dir, start: w.start.full(), want: w.want.full()}
-	w.unmount(dir)
-	if err := os.RemoveAll(dir); err != nil {
+	if err := w.clear(dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []string{dir, s.root(), s.src()} {
-		if err := os.Mkdir(d, 0o755); err != nil {
+		if err := os.Mkdir(d, 0o755); err != nil && len(w.mounted) == 0 {
 			t.Fatal(err)
 		}
 	}
@@ -143,7 +143,10 @@ func (w *workload) mount(t testing.TB, dir string) {
 	t.Helper()
 	for _, at := range w.mounted {
 		at = filepath.Join(dir, "root", at)
-		err := os.MkdirAll(at, 0o755)
+		err := os.Mkdir(at, 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue // still mounted: to mount takes much longer than all the rest
+		}
 		if err == nil {
 			err = unix.Mount("tmpfs", at, "tmpfs", 0, "size=8m,mode=755")
 		}
@@ -157,6 +160,22 @@ func (w *workload) mount(t testing.TB, dir string) {
 	if len(w.mounted) > 0 {
 		t.Cleanup(func() { w.unmount(dir) })
 	}
+}
+
+// clear removes all that is below dir but for what is mounted.
+func (w *workload) clear(dir, below string) error {
+	at := filepath.Join(dir, below)
+	if !slices.ContainsFunc(w.mounted, func(m string) bool { return strings.HasPrefix("root/"+m+"/", below+"/") || below == "" }) {
+		return os.RemoveAll(at)
+	}
+	names, err := os.ReadDir(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, n := range names {
+		err = errors.Join(err, w.clear(dir, filepath.Join(below, n.Name())))
+	}
+	return err
 }
 
 func (w *workload) unmount(dir string) {
