@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,8 +173,12 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 // removeOuters removes, durably, the outer folders of a stage folder in which nothing is a user's. It says whether some
 // are left because what they are on is not mounted, or not for writing.
 func (e *Env) removeOuters(name string) (left bool, err error) {
+	mine, err := e.mine()
+	if err != nil {
+		return false, err
+	}
 	away, err := e.withOuters(name, func(_, host *fsys.Dir, n *note) error {
-		err := RemoveOuter(host, n.name)
+		err := RemoveOuter(host, n.name, mine)
 		if refusesChange(err) {
 			left, err = true, nil
 		}
@@ -191,13 +196,25 @@ func refusesChange(err error) bool {
 	return false
 }
 
-// RemoveOuter removes an outer folder, durably. What is at its name and no folder is not ours.
-func RemoveOuter(host *fsys.Dir, name string) error {
+// mine says what an outer folder must be like of which no inode is known: private, and of the owner of the store or of this
+// user, so that nobody can have put a folder of a third one at its name for us to delete.
+func (e *Env) mine() (func(fsys.Info) bool, error) {
+	state, err := e.State.Self()
+	if err != nil {
+		return nil, PathError("stat", journal.StateFolder, err)
+	}
+	return func(i fsys.Info) bool {
+		return i.Mode&0o777 == 0o700 && (i.UID == state.UID || i.UID == uint32(os.Geteuid()))
+	}, nil
+}
+
+// RemoveOuter removes an outer folder, durably. What is at its name and is not a folder that is ours stays.
+func RemoveOuter(host *fsys.Dir, name string, ours func(fsys.Info) bool) error {
 	i, err := host.Stat(name)
 	if err != nil {
 		return err
 	}
-	if i.Kind == fsys.Folder {
+	if i.Kind == fsys.Folder && ours(i) {
 		if err := host.RemoveAll(name); err != nil {
 			return err
 		}
@@ -208,9 +225,13 @@ func RemoveOuter(host *fsys.Dir, name string) error {
 // keepOuters brings what is in the outer folders of a stage folder into the stage folder itself, durably. The paths of
 // those that cannot be had are returned: they stay where they are.
 func (e *Env) keepOuters(name string) (away []string, err error) {
+	mine, err := e.mine()
+	if err != nil {
+		return nil, err
+	}
 	return e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
 		i, err := host.Stat(n.name)
-		if err != nil || i.Kind != fsys.Folder {
+		if err != nil || i.Kind != fsys.Folder || !mine(i) {
 			return err
 		}
 		kept := "from" + n.name
@@ -221,6 +242,6 @@ func (e *Env) keepOuters(name string) (away []string, err error) {
 		if err != nil {
 			return err
 		}
-		return RemoveOuter(host, n.name)
+		return RemoveOuter(host, n.name, mine)
 	})
 }

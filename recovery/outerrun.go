@@ -140,7 +140,8 @@ func (r *Run) endOuters() (name string, err error) {
 		}
 	}
 	for _, o := range r.outers {
-		if err := RemoveOuter(o.host, o.name); err != nil {
+		recorded := func(i fsys.Info) bool { return inode(i) == r.rec.Subs[o.sub].Inode }
+		if err := RemoveOuter(o.host, o.name, recorded); err != nil {
 			return name, PathError("clean up", r.rec.Subs[o.sub].Name, err)
 		}
 	}

@@ -77,11 +77,16 @@ func (r *Run) steps() error {
 // errStageGone is about a commit that can neither be completed nor taken back.
 var errStageGone = errors.New("the stage folder was deleted by another program while files were being changed")
 
-// stageGone says that the stage folder is not at its name any more. What is in it cannot be told from what is done then,
+// stageGone says that the stage folder, or an outer folder, is not at its name any more. What is in it cannot be told from what is done then,
 // and what was replaced is lost.
 func (r *Run) stageGone() bool {
 	i, err := r.env.Stage.Stat(r.rec.ID.String())
-	return err == nil && inode(i) != r.rec.Stage
+	gone := err == nil && inode(i) != r.rec.Stage
+	for _, o := range r.outers {
+		i, err := o.host.Stat(o.name)
+		gone = gone || err == nil && inode(i) != r.rec.Subs[o.sub].Inode
+	}
+	return gone
 }
 
 func (r *Run) redoAll() error {

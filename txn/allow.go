@@ -60,8 +60,15 @@ func (p *preparer) allowFolder(f *folder) error {
 	return nil
 }
 
-// changeable refuses a folder in which no name can be made or removed.
+// changeable refuses a folder in which no name can be made or removed. It looks once.
 func (r *resolver) changeable(f *folder) error {
+	if !f.checked {
+		f.checked, f.refused = true, r.checkFolder(f)
+	}
+	return f.refused
+}
+
+func (r *resolver) checkFolder(f *folder) error {
 	d, err := r.handle(f)
 	if err != nil {
 		return err
@@ -137,6 +144,14 @@ func (p *preparer) allowMerged(at place) error {
 
 // allowChmod checks a change of mode, which only the owner may make.
 func (p *preparer) allowChmod(at place) error {
+	if at.info.MountRoot || !at.info.SameFS(at.folder.info) { // the mode is that of what is mounted
+		if at.info.Kind != fsys.Folder {
+			return errors.Wrap(syscall.EBUSY, "it is a mount point")
+		}
+		if err := p.allowFolder(p.res.sub(at.folder, at.name, at.info)); err != nil {
+			return err
+		}
+	}
 	if at.info.Immutable {
 		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
 	}

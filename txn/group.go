@@ -242,6 +242,9 @@ func (g *group) stillThere() error {
 		if err == nil && (i.ID.Ino != m.rec.Stage.Ino || i.ID.Born != m.rec.Stage.Born) {
 			err = errStateGone
 		}
+		if err == nil {
+			err = m.stage.outersThere()
+		}
 		if err != nil {
 			return err
 		}

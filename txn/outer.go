@@ -10,58 +10,6 @@ import (
 	"github.com/txcommit/txcommit/recovery"
 )
 
-// area is a part of the tree within which names can be renamed, linked and exchanged: one mount, one file system or
-// subvolume, one project.
-type area struct {
-	dev, mount uint64
-	project    uint32
-}
-
-func areaAt(d *fsys.Dir, i fsys.Info) (area, error) {
-	h, err := d.Heritage(i)
-	return area{i.Dev, i.Mount, h.Project}, err
-}
-
-// accepts says that a file of the other area can get a name in this one.
-func (a area) accepts(o area) bool {
-	return a.dev == o.dev && a.mount == o.mount && (a.project == 0 || a.project == o.project)
-}
-
-// existing is the folder itself, or the nearest one above it that is there.
-func (f *folder) existing() *folder {
-	for !f.info.Exists() && f.parent != nil {
-		f = f.parent
-	}
-	return f
-}
-
-// inherited returns what a folder hands down, read once.
-func (r *resolver) inherited(f *folder) (*fsys.Heritage, error) {
-	if f.heritage != nil {
-		return f.heritage, nil
-	}
-	d, err := r.handle(f)
-	if err != nil {
-		return nil, err
-	}
-	h, err := d.Heritage(f.info)
-	if err != nil {
-		return nil, err
-	}
-	f.heritage = &h
-	return f.heritage, nil
-}
-
-// area finds out which part of the tree a folder is in; one that is still to be made, will be in.
-func (r *resolver) area(f *folder) (area, error) {
-	f = f.existing()
-	h, err := r.inherited(f)
-	if err != nil {
-		return area{}, err
-	}
-	return area{f.info.Dev, f.info.Mount, h.Project}, nil
-}
-
 // outer is the stage's subfolder in an area that is not its own: a private folder in the tree, in the first folder there
 // that something is staged for. It is noted durably in the stage folder before it is made, and gone before the note goes;
 // recovery/outer.go says what that is for.
@@ -81,7 +29,8 @@ func (o *outer) path() string { return o.sub().Name }
 func (o *outer) sub() journal.Sub { return journal.OuterSub(o.host, o.name, journal.Inode(o.id)) }
 
 func (o *outer) remove() error {
-	return recovery.PathError("clean up", o.path(), recovery.RemoveOuter(o.in, o.name))
+	made := func(i fsys.Info) bool { return o.id.IsZero() || i.ID == o.id }
+	return recovery.PathError("clean up", o.path(), recovery.RemoveOuter(o.in, o.name, made))
 }
 
 func (o *outer) close() {
@@ -179,6 +128,9 @@ func (s *stage) settleFolder(sc *scan, f *folder) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f.settled = true
+	if sc.locked {
+		_ = sc.res.changeable(f) // while it is open; the one who wants to change it asks again
+	}
 	if a == s.home {
 		if journal.IsOuter(s.subs[f.path]) {
 			delete(s.subs, f.path)
@@ -227,18 +179,6 @@ func (s *stage) newOuter(sc *scan, f *folder, a area) (*outer, error) {
 	s.outers = append(s.outers, o) // from here on discard sees to it
 	s.spread.Store(true)
 	return o, o.make(s)
-}
-
-// top is the folder where an area begins that f is in.
-func (r *resolver) top(f *folder, a area) (*folder, error) {
-	for f.parent != nil {
-		up, err := r.area(f.parent)
-		if err != nil || up != a {
-			return f, err
-		}
-		f = f.parent
-	}
-	return f, nil
 }
 
 // note makes durable where an outer folder will be, and the way to the note: the names of the stage folder, and of a state
@@ -293,6 +233,20 @@ func (o *outer) make(s *stage) error {
 		err = errors.New("something was mounted there meanwhile; try again")
 	}
 	return recovery.PathErrno("stat", o.path(), err)
+}
+
+// outersThere makes sure that nobody has deleted or moved an outer folder.
+func (s *stage) outersThere() error {
+	for _, o := range s.outers {
+		i, err := o.in.Stat(o.name)
+		if err == nil && i.ID != o.id {
+			err = errors.Newf("%s was deleted or replaced by another program", o.path())
+		}
+		if err != nil {
+			return recovery.PathErrno("stat", o.path(), err)
+		}
+	}
+	return nil
 }
 
 // dropOuter removes an outer folder that nothing came of: what was to be changed there is as it should be by now.

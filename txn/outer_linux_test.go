@@ -183,6 +183,11 @@ func testElsewhere(t *testing.T, root string, o *txn.Options) {
 	if res, err := commitOps(st, ops(w("home", "kept again"))); err != nil || res.NotKept {
 		t.Errorf("the next one: %+v, %v", res, err)
 	}
+	_, err = commitOps(st, ops(w("home", "and a mode"), chmod("m", 0o711))) // of what is mounted there, maybe
+	must(t, err)
+	if i, err := os.Lstat(root + "/m"); err != nil || i.Mode() != fs.ModeDir|0o711 {
+		t.Errorf("m: mode %v, %v", i.Mode(), err)
+	}
 	refusedElsewhere(t, st, root)
 }
 

@@ -28,7 +28,9 @@ type folder struct {
 
 	dir      *fsys.Dir // nil while not open
 	heritage *fsys.Heritage
-	settled  bool // it is known where what belongs here is staged; see stage.settle
+	checked  bool  // see changeable
+	refused  error // what came of that
+	settled  bool  // it is known where what belongs here is staged; see stage.settle
 }
 
 func (f *folder) join(name string) string {
