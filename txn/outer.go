@@ -22,6 +22,8 @@ type outer struct {
 	// a syncfs through it tells all errors.
 	hostID  fsys.ID
 	in, dir *fsys.Dir
+	named   bool // something was made at its name
+	broken  bool // but is not what it should be: it is only there to be removed
 }
 
 func (o *outer) path() string { return o.sub().Name }
@@ -29,6 +31,9 @@ func (o *outer) path() string { return o.sub().Name }
 func (o *outer) sub() journal.Sub { return journal.OuterSub(o.host, o.name, journal.Inode(o.id)) }
 
 func (o *outer) remove() error {
+	if !o.named {
+		return nil
+	}
 	made := func(i fsys.Info) bool { return o.id.IsZero() || i.ID == o.id }
 	return recovery.PathError("clean up", o.path(), recovery.RemoveOuter(o.in, o.name, made))
 }
@@ -138,7 +143,7 @@ func (s *stage) settleFolder(sc *scan, f *folder) error {
 		return nil
 	}
 	for _, o := range s.outers {
-		if o.area == a {
+		if o.area == a && !o.broken {
 			s.subs[f.path] = o.name
 			return nil
 		}
@@ -178,7 +183,9 @@ func (s *stage) newOuter(sc *scan, f *folder, a area) (*outer, error) {
 	s.made++
 	s.outers = append(s.outers, o) // from here on discard sees to it
 	s.spread.Store(true)
-	return o, o.make(s)
+	err = o.make(s)
+	o.broken = err != nil
+	return o, err
 }
 
 // note makes durable where an outer folder will be, and the way to the note: the names of the stage folder, and of a state
@@ -212,6 +219,7 @@ func (s *stage) note(root *fsys.Dir, o *outer, top *folder) error {
 func (o *outer) make(s *stage) error {
 	err := o.in.Mkdir(o.name, 0o700)
 	if err == nil {
+		o.named = true
 		err = s.yield(o.in, o.name)
 	}
 	if err == nil {

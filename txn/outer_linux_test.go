@@ -117,6 +117,9 @@ func command(t *testing.T, args ...string) {
 func outerFolders(t *testing.T, root string) (found []string) {
 	t.Helper()
 	must(t, filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
+		if err == nil && d.Name() == journal.StateFolder {
+			return fs.SkipDir
+		}
 		if err == nil && journal.IsOuter(d.Name()) {
 			found = append(found, p)
 		}

@@ -154,3 +154,42 @@ func TestElsewhereAsUser(t *testing.T) {
 		t.Fatalf("as user %d: %v\n%s", user, err, out)
 	}
 }
+
+// TestHostWithoutStep has another program do, between staging and the lock, what the transaction wants in the folder that its
+// outer folder is in: there is no step in it any more, and the rest is committed. If the folder was replaced, it is refused.
+func TestHostWithoutStep(t *testing.T) {
+	needRoot(t)
+	for name, tt := range map[string]struct {
+		meanwhile func(root string)
+		fails     bool
+	}{
+		"done by another": {func(root string) { must(t, os.WriteFile(root+"/m/a/f", []byte("new"), 0o600)) }, false},
+		"replaced": {func(root string) {
+			must(t, os.Rename(root+"/m/a", root+"/m/was"))
+			must(t, os.Mkdir(root+"/m/a", 0o755))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := planted(t, memoryDir(t))
+			mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+			plant(t, root, "f=old", "m/a/f=old", "m/b/f=old")
+			_, err := commitOps(open(t, root, nil), ops(w("made", "1")))
+			must(t, err)
+			var once sync.Once
+			st := open(t, root, &txn.Options{Progress: func(p txn.Progress) {
+				if p.Phase == txn.PhaseStage {
+					once.Do(func() { tt.meanwhile(root) })
+				}
+			}})
+			_, err = commitOps(st, ops(w("f", "new"), w("m/a/f", "new"), w("m/b/f", "new")))
+			got := contents(t, root)
+			if want := map[bool]string{false: "new", true: "old"}[tt.fails]; (err != nil) != tt.fails || got["f"] != want || got["m/b/f"] != want {
+				t.Errorf("%v: %q", err, got)
+			}
+			if left := outerFolders(t, root); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+			checkLitter(t, root, true)
+		})
+	}
+}

@@ -55,6 +55,7 @@ func (p *preparer) recordOuters(steps []*step) error {
 	if !p.stage.spread.Load() {
 		return nil
 	}
+	hosts := map[string]bool{}
 	for _, o := range slices.Clone(p.stage.outers) {
 		if !p.uses(o) {
 			if err := p.stage.dropOuter(o); err != nil {
@@ -62,9 +63,10 @@ func (p *preparer) recordOuters(steps []*step) error {
 			}
 			continue
 		}
-		host := p.allowed[o.host]
-		if host == nil || host.info.ID != o.hostID {
-			return errors.Newf("directory %s was changed by another program meanwhile; try again", o.host)
+		hosts[o.host] = p.allowed[o.host] == nil
+		host, err := p.hostOf(o)
+		if err != nil {
+			return err
 		}
 		if _, err := p.parent(host); err != nil {
 			return err
@@ -76,7 +78,21 @@ func (p *preparer) recordOuters(steps []*step) error {
 			return err
 		}
 	}
-	return p.checkAliases(steps)
+	return p.checkAliases(steps, hosts)
+}
+
+// hostOf finds the folder that an outer folder is in. Without the lock something seemed to be staged for it; there may be no
+// step in it by now.
+func (p *preparer) hostOf(o *outer) (*folder, error) {
+	links := 0
+	host, err := p.res.folder(o.host, p.res.root, &links)
+	if err == nil && (host.path != o.host || host.info.ID != o.hostID) {
+		err = errors.Newf("directory %s was changed by another program meanwhile; try again", o.host)
+	}
+	if err == nil {
+		err = p.allowFolder(host)
+	}
+	return host, err
 }
 
 // uses says that a folder with a step in it is in the outer folder's area.
@@ -107,8 +123,9 @@ type inodeOf struct {
 }
 
 // checkAliases refuses what a bind mount makes possible: two paths of one folder, both with steps; a step in a folder that
-// another step takes away under its other path; a way into the state folder.
-func (p *preparer) checkAliases(steps []*step) error {
+// another step takes away under its other path; a way into the state folder. hosts are folders of outer folders, true for
+// those in which there is no step: they must not go either.
+func (p *preparer) checkAliases(steps []*step, hosts map[string]bool) error {
 	leaves := map[inodeOf]string{} // folders that go, by what they are
 	for _, st := range steps {
 		at := st.place
@@ -130,7 +147,7 @@ func (p *preparer) checkAliases(steps []*step) error {
 		}
 		seen[is] = path
 		for up := f; up != nil; up = up.parent {
-			if other, ok := leaves[inodeOf{up.info.Dev, up.info.ID}]; ok && other != up.path {
+			if other, ok := leaves[inodeOf{up.info.Dev, up.info.ID}]; ok && (other != up.path || hosts[path]) {
 				return errors.Newf("%s is %s, mounted a second time", up.path, other)
 			}
 		}
