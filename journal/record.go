@@ -95,7 +95,7 @@ type Parent struct {
 	Inode Inode
 }
 
-// Sub is a subfolder of the stage folder.
+// Sub is a subfolder of the stage folder; or, if its name is a path relative to the root, an outer folder: see Outer.
 type Sub struct {
 	_     struct{} `cbor:",toarray"`
 	Name  string

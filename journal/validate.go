@@ -40,7 +40,7 @@ func validate(r *Record) error {
 		}
 	}
 	for i := range r.Subs {
-		if r.Subs[i].Inode.Ino == 0 || !validName(r.Subs[i].Name) {
+		if r.Subs[i].Inode.Ino == 0 || !r.validSub(&r.Subs[i]) {
 			return errors.Newf("stage subfolder %d has the name %q", i, r.Subs[i].Name)
 		}
 	}
@@ -94,7 +94,7 @@ func validateStep(r *Record, s *Step) error {
 }
 
 func (r *Record) validTarget(parent uint32, name string) bool {
-	return validName(name) && (r.Parents[parent].Path != "." || name != StateFolder)
+	return validName(name) && !IsOuter(name) && (r.Parents[parent].Path != "." || name != StateFolder)
 }
 
 func validName(name string) bool {
@@ -106,7 +106,7 @@ func validFolder(path string) bool {
 		return true
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		if !validName(name) || name == StateFolder {
+		if !validName(name) || name == StateFolder || IsOuter(name) {
 			return false
 		}
 	}

@@ -50,7 +50,7 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 			err = fsys.SyncFile(e.View)
 		}
 	}
-	return Outcome{ID: id, Outcome: "abandoned", Displaced: []string{kept}}, PathError("write", viewName, err)
+	return Outcome{ID: id, Outcome: "abandoned", Displaced: kept}, PathError("write", viewName, err)
 }
 
 // abandonStage ends an abandoned transaction.
@@ -59,9 +59,7 @@ func (e *Env) abandonStage(rec *journal.Record, out Outcome) (Outcome, error) {
 	if err != nil {
 		return out, Incomplete(err)
 	}
-	if kept != "" {
-		out.Displaced = append(out.Displaced, kept)
-	}
+	out.Displaced = append(out.Displaced, kept...)
 	if err := e.DB.Delete(rec); err != nil {
 		return out, Incomplete(PathError("write", ".txcommit/journal.db", err))
 	}
@@ -69,27 +67,32 @@ func (e *Env) abandonStage(rec *journal.Record, out Outcome) (Outcome, error) {
 	return out, nil
 }
 
-// KeepStage moves a stage folder whole to displaced/, durably, and returns its new path; nothing if it is gone.
-func (e *Env) KeepStage(name string) (string, error) {
+// KeepStage moves a stage folder whole to displaced/, durably, and returns its new path; nothing if it is gone. What is in
+// its outer folders goes with it; those whose file system is not mounted stay, and are returned too.
+func (e *Env) KeepStage(name string) ([]string, error) {
 	path := ".txcommit/stage/" + name
-	err := e.Stage.RenameNoReplace(name, e.Displaced, name)
+	away, err := e.keepOuters(name)
+	if err != nil {
+		return nil, err
+	}
+	err = e.Stage.RenameNoReplace(name, e.Displaced, name)
 	if err != nil && !isGone(err) {
-		return "", PathError("keep", path, err)
+		return nil, PathError("keep", path, err)
 	}
 	gone := err != nil
 	if err := e.Displaced.Sync(); err != nil {
-		return "", PathError("sync", displacedPath, err)
+		return nil, PathError("sync", displacedPath, err)
 	}
 	if err := e.Stage.Sync(); err != nil {
-		return "", PathError("sync", ".txcommit/stage", err)
+		return nil, PathError("sync", ".txcommit/stage", err)
 	}
-	if err := e.Stage.Unlink(name + OwnerSuffix); err != nil && !isGone(err) {
-		return "", PathError("clean up", path+OwnerSuffix, err)
+	if err := e.Stage.Unlink(idOf(name) + OwnerSuffix); err != nil && !isGone(err) {
+		return nil, PathError("clean up", path+OwnerSuffix, err)
 	}
 	if gone {
-		return "", nil
+		return nil, nil
 	}
-	return displacedPath + "/" + name, nil
+	return append([]string{displacedPath + "/" + name}, away...), nil
 }
 
 // KeepHistory moves all of history/ to displaced/. It is for a store whose journal is gone: without the records it would be
@@ -114,13 +117,11 @@ func (e *Env) KeepDead() ([]string, error) {
 		if strings.HasSuffix(n, OwnerSuffix) || strings.HasSuffix(n, newOwnerSuffix) {
 			continue
 		}
-		path, err := e.KeepStage(n)
+		paths, err := e.KeepStage(n)
 		if err != nil {
 			return kept, err
 		}
-		if path != "" {
-			kept = append(kept, path)
-		}
+		kept = append(kept, paths...)
 	}
 	return kept, nil
 }

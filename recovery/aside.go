@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"errors"
 	"strconv"
 	"syscall"
 
@@ -143,7 +144,10 @@ func (r *Run) displace(s *journal.Step, sub *fsys.Dir, name string) error {
 			fresh = fresh[:255]
 		}
 		err := sub.RenameNoReplace(name, r.env.Displaced, fresh)
-		if err == syscall.EEXIST {
+		if err == syscall.EXDEV {
+			err = moveAcross(sub, name, r.env.Displaced, fresh, r.rec.ID.String()+".part")
+		}
+		if errors.Is(err, syscall.EEXIST) {
 			continue
 		}
 		if err == nil {

@@ -40,12 +40,22 @@ func barrier(runs []*Run) error {
 		return nil
 	}
 	whole, err := UseSyncFS(runs[0].env.Root, 0, syncs)
+	for _, r := range runs {
+		for i := range r.outers {
+			if whole && err == nil {
+				whole, err = UseSyncFS(r.outers[i].dir, 0, syncs)
+			}
+		}
+	}
 	if err != nil {
 		return err
 	}
 	if whole {
-		// Through a handle that was opened before the first step: it tells every error since then, and nobody else's.
-		return PathError("sync", ".", runs[0].stage.SyncFS())
+		// Through handles that were opened before the first step: they tell every error since then, and nobody else's.
+		if err := runs[0].stage.SyncFS(); err != nil {
+			return PathError("sync", ".", err)
+		}
+		return syncOuters(runs)
 	}
 	for _, r := range runs {
 		if err := r.syncAll(); err != nil {
@@ -74,6 +84,9 @@ func (r *Run) syncParents() error {
 			// Every step of it is done, or it would have been missed before. Wherever it is now, this syncs it.
 			if err := r.env.Stage.SyncFS(); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
 				return PathError("sync", path, err)
+			}
+			if err := syncOuters([]*Run{r}); err != nil && !errors.Is(err, fsys.ErrUnsupported) {
+				return err
 			}
 			continue
 		}

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -149,7 +150,7 @@ func (r *Run) checkEmpty(s *journal.Step, sub *fsys.Dir) error {
 	if err != nil {
 		return r.unclear("read", path, err)
 	}
-	if len(names) > 0 {
+	if slices.ContainsFunc(names, func(n string) bool { return !journal.IsOuter(n) }) {
 		return &refused{Conflict(path, whyFilled)}
 	}
 	return nil

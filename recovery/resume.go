@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
+	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
 )
 
@@ -76,11 +77,16 @@ func (r *Run) steps() error {
 // errStageGone is about a commit that can neither be completed nor taken back.
 var errStageGone = errors.New("the stage folder was deleted by another program while files were being changed")
 
-// stageGone says that the stage folder is not at its name any more. What is in it cannot be told from what is done then,
+// stageGone says that the stage folder, or an outer folder, is not at its name any more. What is in it cannot be told from what is done then,
 // and what was replaced is lost.
 func (r *Run) stageGone() bool {
 	i, err := r.env.Stage.Stat(r.rec.ID.String())
-	return err == nil && inode(i) != r.rec.Stage
+	gone := err == nil && inode(i) != r.rec.Stage
+	for _, o := range r.outers {
+		i, err := o.host.Stat(o.name)
+		gone = gone || err == nil && inode(i) != r.rec.Subs[o.sub].Inode
+	}
+	return gone
 }
 
 func (r *Run) redoAll() error {
@@ -140,7 +146,7 @@ func (r *Run) settle(done, durable error) error {
 	}
 	// What is left holds only our own files: should this fail, the next commit sweeps it. Without its record the stage
 	// folder can be deleted in place, too, where the disk is so full that not even a rename is possible (btrfs).
-	if r.discard() != nil {
+	if r.discard() != nil && r.outers == nil {
 		id := r.rec.ID.String()
 		_ = r.env.Stage.RemoveAll(id)
 		_ = r.env.Stage.Unlink(id + OwnerSuffix)
@@ -178,16 +184,17 @@ func (r *Run) Finish() error {
 // before it: neither name is synced, and a power cut can take the rename back alone.
 func (r *Run) discard() error {
 	id := r.rec.ID.String()
-	to := r.env.Trash
+	name, to := id, r.env.Trash
 	if r.rec.Keep && r.rec.State == journal.Decided {
 		to = r.env.History
 	}
-	err := r.env.Stage.RenameNoReplace(id, to, id)
-	if errors.Is(err, syscall.ENOSPC) { // btrfs gives back what was deleted only now
-		_ = r.env.State.Unlink(BallastFile)
-		_ = r.env.State.SyncFS()
-		err = r.env.Stage.RenameNoReplace(id, to, id)
+	if len(r.outers) > 0 {
+		var err error
+		if name, err = r.endOuters(); err != nil {
+			return err
+		}
 	}
+	err := r.renameStage(name, to)
 	if err == nil {
 		err = r.env.Stage.Unlink(id + OwnerSuffix)
 		if isGone(err) {
@@ -195,6 +202,17 @@ func (r *Run) discard() error {
 		}
 	}
 	return PathError("clean up", ".txcommit/"+StageFolder, err)
+}
+
+// renameStage takes the stage folder, called name by now, to another folder of the state folder.
+func (r *Run) renameStage(name string, to *fsys.Dir) error {
+	err := r.env.Stage.RenameNoReplace(name, to, name)
+	if errors.Is(err, syscall.ENOSPC) { // btrfs gives back what was deleted only now
+		_ = r.env.State.Unlink(BallastFile)
+		_ = r.env.State.SyncFS()
+		err = r.env.Stage.RenameNoReplace(name, to, name)
+	}
+	return err
 }
 
 // Displaced lists what was put aside, as paths relative to the root.

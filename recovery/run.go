@@ -28,6 +28,7 @@ type Run struct {
 	parents map[uint32]*fsys.Dir
 	stage   *fsys.Dir            // nil when the stage folder is gone
 	subs    map[uint32]*fsys.Dir // a nil entry: gone
+	outers  []outer              // all of them, open from before the first step on
 
 	displaced []string
 	settled   bool // the journal has what Finish has to note there
@@ -57,6 +58,9 @@ func openRun(env *Env, rec *journal.Record) (*Run, error) {
 	}
 	if err == nil && rec.Detached() {
 		err = attach(stage, ".txcommit/stage/"+rec.ID.String(), rec)
+	}
+	if err == nil {
+		err = r.openOuters()
 	}
 	if err != nil {
 		r.Close()
@@ -95,6 +99,7 @@ func (r *Run) Close() {
 			_ = d.Close()
 		}
 	}
+	r.closeOuters()
 	_ = r.stage.Close()
 	r.parents, r.subs = nil, nil
 }
@@ -169,6 +174,11 @@ func (r *Run) checkParent(i uint32) error {
 func (r *Run) sub(i uint32) (*fsys.Dir, error) {
 	if d, ok := r.subs[i]; ok {
 		return d, nil
+	}
+	for n := range r.outers {
+		if r.outers[n].sub == i {
+			return r.outers[n].dir, nil
+		}
 	}
 	s := &r.rec.Subs[i]
 	info, err := r.stage.Stat(s.Name)

@@ -24,7 +24,7 @@ func (e *Env) deadStages(known map[string]bool) ([]string, error) {
 	alive := map[string]bool{}
 	var dead []string
 	for _, n := range names {
-		id := strings.TrimSuffix(n, OwnerSuffix)
+		id := idOf(strings.TrimSuffix(n, OwnerSuffix))
 		if known[id] {
 			continue
 		}
@@ -75,8 +75,14 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 		if i.Kind != fsys.Folder {
 			err = e.Stage.Unlink(n)
 		} else {
-			rep.Swept++
-			err = e.throw(n)
+			var left bool
+			if left, err = e.removeOuters(n); left && err == nil {
+				continue // until what they are on is mounted again
+			}
+			if err == nil {
+				rep.Swept++
+				err = e.throw(n)
+			}
 		}
 		if err != nil && !isGone(err) {
 			return PathError("clean up", ".txcommit/stage/"+n, err)
@@ -95,6 +101,13 @@ func (e *Env) SweepUnmade() (swept int, err error) {
 		return 0, err
 	}
 	for _, n := range dead {
+		left, err := e.removeOuters(n)
+		if err != nil {
+			return swept, err
+		}
+		if left {
+			continue
+		}
 		if !strings.HasSuffix(n, OwnerSuffix) && !strings.HasSuffix(n, newOwnerSuffix) {
 			swept++
 		}

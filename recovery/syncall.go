@@ -14,7 +14,7 @@ func (e *Env) SyncAll(records []*journal.Record) error {
 	if err != nil {
 		return err
 	}
-	if v.SyncFS {
+	if v.SyncFS { // a transaction of level process is on one file system: see txn
 		return PathError("sync", ".", e.Stage.SyncFS())
 	}
 	for _, rec := range records {

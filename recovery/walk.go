@@ -71,6 +71,9 @@ func (w *walker) folder(d *fsys.Dir, name, path string, top fsys.Info) error {
 	}
 	slices.Sort(names)
 	for _, n := range names {
+		if journal.IsOuter(n) {
+			continue // of another transaction, which is not ours to count: it comes and goes
+		}
 		i, err := sub.Stat(n)
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func withStore(root string, opts *Options, f func(*Store) error) error {
 	}
 	defer d.Close()
 	s := &Store{opts: o, path: root, root: d, queue: make(chan struct{}, 1)}
-	if err := s.checkVolume(); err != nil {
+	if err := checkVolume(s.root, s.path, &s.opts); err != nil {
 		return err
 	}
 	return f(s)

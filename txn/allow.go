@@ -14,7 +14,11 @@ import (
 // allow refuses, before the commit point, a step that the kernel would refuse after it.
 func (p *preparer) allow(st *step) error {
 	if st.renames() {
-		if err := p.allowFrom(st); err != nil {
+		err := p.allowFrom(st)
+		if err == nil {
+			err = p.allowAcross(st)
+		}
+		if err != nil {
 			from := p.tx.ops[st.op].From
 			return &Error{Op: st.op, Path: from, Err: pathError("rename", from, err)}
 		}
@@ -47,10 +51,35 @@ func (p *preparer) allowFrom(st *step) error {
 
 // allowFolder checks a target folder, once.
 func (p *preparer) allowFolder(f *folder) error {
-	if !f.info.Exists() || p.allowed[f.path] {
+	if !f.info.Exists() || p.allowed[f.path] != nil {
 		return nil // a folder that is made by the transaction is ours
 	}
-	d, err := p.res.handle(f)
+	if err := p.res.changeable(f); err != nil {
+		return err
+	}
+	if err := p.stage.settleFolder(p.scan, f); err != nil {
+		return err
+	}
+	h, err := p.res.inherited(f)
+	if err != nil {
+		return err
+	}
+	if p.allowed[f.path] = f; h.Folds {
+		p.folding[f] = true
+	}
+	return nil
+}
+
+// changeable refuses a folder in which no name can be made or removed. It looks once.
+func (r *resolver) changeable(f *folder) error {
+	if !f.checked {
+		f.checked, f.refused = true, r.checkFolder(f)
+	}
+	return f.refused
+}
+
+func (r *resolver) checkFolder(f *folder) error {
+	d, err := r.handle(f)
 	if err != nil {
 		return err
 	}
@@ -59,19 +88,6 @@ func (p *preparer) allowFolder(f *folder) error {
 	}
 	if err := d.Writable(); err != nil {
 		return errors.Wrapf(err, "directory %s cannot be changed", f.path)
-	}
-	if !f.info.SameFS(p.self) {
-		return errors.Wrapf(syscall.EXDEV, "directory %s is on another mount, file system or subvolume than the root", f.path)
-	}
-	h, err := p.res.inherited(f)
-	if err != nil {
-		return err
-	}
-	if h.Project != 0 && h.Project != p.project {
-		return errors.Wrapf(syscall.EXDEV, "directory %s belongs to another project quota than the root", f.path)
-	}
-	if p.allowed[f.path] = true; h.Folds {
-		p.folding[f] = true
 	}
 	return nil
 }
@@ -90,6 +106,9 @@ func (p *preparer) allowInto(st *step) error {
 		return err
 	}
 	from, opened := p.stage.dir, false
+	if o := p.stage.outerFor(st.folder); o != nil {
+		from = o.dir
+	}
 	if st.renames() {
 		if from, err = p.res.handle(st.from.folder); err == nil && st.kind == journal.Move {
 			from, err = from.Sub(st.from.name())
@@ -121,8 +140,8 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	if uid != 0 && at.folder.info.Mode&0o1000 != 0 && i.UID != uid && at.folder.info.UID != uid {
 		return errors.Wrap(syscall.EPERM, "its directory is sticky and it belongs to another user")
 	}
-	if i.Kind != fsys.Folder {
-		return nil
+	if err := p.allowProject(at); err != nil || i.Kind != fsys.Folder {
+		return err
 	}
 	if err := p.allowMerged(at); err != nil || !leavesFolder {
 		return err
@@ -144,13 +163,17 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 // looked at tells. So it is tried, onto a folder of ours that is not empty: that never works, and the overlay looks at
 // this first (ovl_rename in fs/overlayfs/dir.c).
 func (p *preparer) allowMerged(at place) error {
-	v, err := p.stage.dir.Volume()
+	in := p.stage.dir
+	if o := p.stage.outerFor(at.folder); o != nil {
+		in = o.dir
+	}
+	v, err := in.Volume()
 	if err != nil || v.Name != "overlay" {
 		return err
 	}
 	const full = "probe-full"
 	for _, name := range []string{full, full + "/x"} {
-		if err := p.stage.dir.Mkdir(name, 0o700); err != nil && err != syscall.EEXIST {
+		if err := in.Mkdir(name, 0o700); err != nil && err != syscall.EEXIST {
 			return stageError("mkdir", err)
 		}
 	}
@@ -158,14 +181,28 @@ func (p *preparer) allowMerged(at place) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Rename(at.name(), p.stage.dir, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
+	if err := d.Rename(at.name(), in, full); err != syscall.ENOTEMPTY && err != syscall.EEXIST {
 		return errors.Wrap(err, "an overlay cannot rename a directory of its lower layer")
 	}
 	return nil
 }
 
+// allowMounted refuses to change the mode of a file that is mounted, and sees to the place of a folder that is.
+func (p *preparer) allowMounted(at place) error {
+	switch {
+	case !at.info.MountRoot && at.info.SameFS(at.folder.info):
+		return nil
+	case at.info.Kind != fsys.Folder:
+		return errors.Wrap(syscall.EBUSY, "it is a mount point")
+	}
+	return p.allowFolder(p.res.sub(at))
+}
+
 // allowChmod checks a change of mode, which only the owner may make.
 func (p *preparer) allowChmod(st *step) error {
+	if err := p.allowMounted(st.place); err != nil {
+		return err
+	}
 	uid, bits := uint32(os.Geteuid()), uint32(0)
 	if b, ok := st.mode.Bits(); ok {
 		bits = b

@@ -170,6 +170,7 @@ func (c *commit) look(ctx context.Context, ses *session) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	sc.locked = true
 	m := &member{c: c, ctx: ctx, scan: sc, err: recovery.Incomplete(errUnended)}
 	err = sc.checkAll()
 	if err == nil {

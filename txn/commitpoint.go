@@ -9,10 +9,7 @@ import (
 )
 
 func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*journal.Record, error) {
-	p, err := newPreparer(sc, st)
-	if err != nil {
-		return nil, err
-	}
+	p := newPreparer(sc, st)
 	rec, err := p.record(steps)
 	if err != nil {
 		return nil, err
@@ -28,7 +25,7 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*jour
 			return nil, err
 		}
 	}
-	if c.store.opts.Durability == Process {
+	if c.store.opts.Durability == Process && !st.spread.Load() {
 		return rec, p.levelProcess(ses.env.State, c.rep.Unsynced)
 	}
 	n, made := p.made()

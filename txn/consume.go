@@ -86,10 +86,15 @@ func (s *scan) syncInPlace() error {
 		return recovery.PathErrno("statfs", ".", err)
 	}
 	if v.SyncFS {
-		return recovery.PathErrno("sync", ".", s.root.SyncFS())
+		if err := s.root.SyncFS(); err != nil {
+			return recovery.PathError("sync", ".", err)
+		}
 	}
 	for _, w := range s.byPath.items {
 		if o := &s.tx.ops[w.op]; o.Kind != manifest.Tree || !o.Move || w.makes() {
+			continue
+		}
+		if v.SyncFS && w.folder.existing().info.Dev == s.res.root.info.Dev && (w.info.Kind != fsys.Folder || w.info.Dev == s.res.root.info.Dev) {
 			continue
 		}
 		if err := s.syncWant(w); err != nil {

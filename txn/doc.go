@@ -47,7 +47,8 @@
 // That several paths change in one instant for readers that do not use View; that a replaced file keeps its hard links,
 // inode number or watches; anything for writers that hold an old file open; mount points as targets; a .txcommit that is
 // deleted while a commit runs; devices that lie about flushes. Network and FUSE file systems are refused unless
-// Options.AllowUnsafeFS is set. The package runs on Linux; for macOS and the BSDs it is only
+// Options.AllowUnsafeFS is set. A transaction can change several file systems, mounts, subvolumes and projects below the root,
+// but rename nothing from one to another, and it is not kept for Undo. The package runs on Linux; for macOS and the BSDs it is only
 // compiled and vetted so far. Elsewhere Open is [ErrUnsupported].
 //
 // # Concurrency

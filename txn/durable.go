@@ -24,7 +24,7 @@ func (g *group) makeDurable() error {
 		m.c.tx.progress.begin(PhaseSync, len(m.stage.staged.items), m.stage.bytes.Load())
 	}
 	first := g.members[0]
-	if first.c.store.opts.Durability == Process {
+	if first.rec.Process {
 		if !ses.made {
 			return nil
 		}
@@ -33,6 +33,11 @@ func (g *group) makeDurable() error {
 	whole, err := recovery.UseSyncFS(first.stage.dir, bytes, files)
 	if err != nil {
 		return stageError("statfs", err)
+	}
+	for _, m := range g.members {
+		if err := m.stage.syncOuters(whole, bytes, files); err != nil {
+			return err
+		}
 	}
 	if whole {
 		for _, m := range g.members {
@@ -85,7 +90,8 @@ func (s *stage) waitWrites(few bool) {
 		if st.kind != fsys.File {
 			continue
 		}
-		if f, err := s.dir.Open(st.at()); err == nil {
+		in, at := s.where(st.at())
+		if f, err := in.Open(at); err == nil {
 			_ = fsys.WaitWrite(f)
 			_ = f.Close()
 		}
@@ -102,20 +108,63 @@ func (s *stage) syncEach(db *journal.DB) error {
 	if s.steps != nil {
 		g.Go(func() error { return stageError("sync", fsys.SyncFile(s.steps)) })
 	}
-	for _, st := range s.staged.items {
-		g.Go(func() error { return pathError("sync", st.full, s.syncOne(st)) })
-	}
+	s.syncStaged(&g, nil)
 	for _, sub := range s.subs {
-		g.Go(func() error { return stageError("sync", s.syncFolder(subName(sub))) })
+		if s.outerNamed(sub) == nil {
+			g.Go(func() error { return stageError("sync", s.syncFolder(subName(sub))) })
+		}
 	}
 	g.Go(func() error { return stageError("sync", syncFolder(s.dir)) })
 	return g.Wait()
 }
 
+// syncStaged makes durable what is staged in an outer folder, or, with nil, in the stage folder.
+func (s *stage) syncStaged(g *errgroup.Group, o *outer) {
+	for _, st := range s.staged.items {
+		if s.outerNamed(st.top().sub) == o {
+			g.Go(func() error { return pathError("sync", st.full, s.syncOne(st)) })
+		}
+	}
+}
+
+// syncOuters makes the outer folders durable, with what is staged in them and their names. Each file system has its own
+// barrier; of one file system there may be several mounts. whole says that the stage folder's will get a syncfs.
+func (s *stage) syncOuters(whole bool, bytes int64, files int) error {
+	done := map[uint64]bool{s.home.dev: whole}
+	for _, o := range s.outers {
+		if done[o.dev] {
+			continue
+		}
+		one, err := recovery.UseSyncFS(o.dir, bytes, files)
+		if err == nil && one {
+			s.waitWrites(files <= kickLimit)
+			err = o.dir.SyncFS()
+			done[o.dev] = true
+		}
+		if err != nil {
+			return recovery.PathError("sync", o.path(), err)
+		}
+		if one {
+			continue
+		}
+		var g errgroup.Group
+		g.SetLimit(parallelSyncs)
+		s.syncStaged(&g, o)
+		g.Go(func() error {
+			return recovery.PathError("sync", o.path(), errors.Join(syncFolder(o.dir), syncFolder(o.in)))
+		})
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *stage) syncOne(st *staged) error {
+	in, at := s.where(st.at())
 	switch st.kind {
 	case fsys.File:
-		f, err := s.dir.Open(st.at())
+		f, err := in.Open(at)
 		if err != nil {
 			return err
 		}
@@ -129,7 +178,8 @@ func (s *stage) syncOne(st *staged) error {
 }
 
 func (s *stage) syncFolder(at string) error {
-	d, err := s.dir.Sub(at)
+	in, at := s.where(at)
+	d, err := in.Sub(at)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ func (s *stage) awaitForks(w *want) {
 	if st == nil || st.mode&0o111 == 0 {
 		return
 	}
-	f, err := s.dir.Open(st.at())
+	in, at := s.where(st.at())
+	f, err := in.Open(at)
 	if err != nil {
 		return
 	}

@@ -108,7 +108,7 @@ func (s *Store) take(n int) []*commit {
 func (g *group) join() {
 	first := g.members[0]
 	claims := claims{}
-	if g.ses.made || !first.c.joins() || !claims.add(first) {
+	if g.ses.made || !first.c.joins() || !claims.add(first) { // prepared, so that its outer folders are known
 		return
 	}
 	for _, c := range first.c.store.take(maxGroup - 1) {
@@ -138,6 +138,11 @@ func (g *group) takeIn(c *commit, claims claims) {
 		m.close()
 		return
 	}
+	if m.stage.spread.Load() {
+		m.close()
+		ended = false
+		return
+	}
 	g.members = append(g.members, m)
 	waits = true
 }
@@ -147,6 +152,9 @@ type claims map[any]bool
 
 // add says whether a member may join.
 func (cl claims) add(m *member) bool {
+	if s := m.c.tx.stage; s != nil && s.spread.Load() {
+		return false
+	}
 	var mine []any
 	for _, w := range m.scan.byPath.items {
 		switch {
@@ -233,6 +241,9 @@ func (g *group) stillThere() error {
 		i, err := env.Stage.Stat(m.stage.id)
 		if err == nil && (i.ID.Ino != m.rec.Stage.Ino || i.ID.Born != m.rec.Stage.Born) {
 			err = errStateGone
+		}
+		if err == nil {
+			err = m.stage.outersThere()
 		}
 		if err != nil {
 			return err

@@ -214,6 +214,8 @@ func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *T
 	beyond := len(ids) - max(0, tx.store.opts.History)
 	if rec.Keep {
 		beyond++
+	} else if tx.stage.spread.Load() {
+		beyond = len(ids) // see Result.NotKept
 	}
 	drop := ids[:max(0, min(beyond, len(ids)))]
 	if tx.undoes != "" {
@@ -235,6 +237,9 @@ func (p *preparer) keep(res *Result) {
 	})
 	if p.tx.store.opts.History <= 0 {
 		return
+	}
+	if res.NotKept = p.stage.spread.Load(); res.NotKept {
+		return // what it replaced is in the users' folders, where it cannot stay
 	}
 	r.Keep, r.KeptBytes = true, p.kept
 	r.Counts = &journal.Counts{Created: res.Created, Changed: res.Changed, Removed: res.Removed}

@@ -14,8 +14,9 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 	if c == nil {
 		return false, nil
 	}
+	in, at := s.where(st.at())
 	if c.exact {
-		err := c.dir.Link(c.rel, s.dir, st.at())
+		err := c.dir.Link(c.rel, in, at)
 		if err != nil {
 			return false, errors.Wrap(err, "what was replaced cannot be linked back")
 		}
@@ -34,7 +35,7 @@ func (s *stage) linkSource(sc *scan, w *want, st *staged) (bool, error) {
 			return false, err
 		}
 	}
-	if err := c.dir.Link(c.rel, s.dir, st.at()); err != nil {
+	if err := c.dir.Link(c.rel, in, at); err != nil {
 		return false, nil // another file system, or not permitted: a copy will do
 	}
 	st.linked = true

@@ -78,7 +78,7 @@ func (l *listing) read(o *op, d *fsys.Dir, n *node) error {
 		if n.rel != "." {
 			rel = n.rel + "/" + name
 		}
-		if name == journal.StateFolder || o.excludes(rel) {
+		if name == journal.StateFolder || journal.IsOuter(name) || o.excludes(rel) {
 			continue
 		}
 		sub, err := l.entry(d, name, rel)

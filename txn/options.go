@@ -8,7 +8,7 @@ type Durability uint8
 const (
 	// Sync is the default: once Commit returns, the change survives power loss on storage that honours flushes.
 	Sync Durability = iota
-	// Process skips flushing data and folders. The commit is atomic against the death of the process; after a
+	// Process skips flushing data and folders, but in a transaction that changes more than one file system. The commit is atomic against the death of the process; after a
 	// power loss nothing is promised, and what can be seen to be torn is reported once as ErrIncomplete.
 	Process
 )
@@ -37,7 +37,8 @@ type Options struct {
 	Symlinks Symlinks
 	// History is for how many transactions what they replaced is kept, so that Undo can put it back. Each commit that has
 	// an effect drops what is beyond, whoever has kept it: a program that commits with the zero value drops what the command
-	// has kept. It takes the space of the old files until then, and old secrets stay readable in .txcommit/history. The zero
+	// has kept; so does one that changes another mount, file system, subvolume or project than the root's, of which nothing is
+	// kept. It takes the space of the old files until then, and old secrets stay readable in .txcommit/history. The zero
 	// value keeps nothing.
 	History int
 	// Jobs bounds how many files are staged at once; 0 means twice the number of processors that Go may use.

@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/errors"
@@ -18,41 +17,29 @@ type preparer struct {
 	*scan
 	stage    *stage
 	rec      *journal.Record
-	self     fsys.Info // the stage folder
-	project  uint32
-	exchange bool
+	exchange map[*outer]bool // whether names can be exchanged there; nil is where the stage folder is
 
 	parents map[string]uint32
 	subs    map[uint32]uint32
-	allowed map[string]bool  // target folders that were checked
-	folding map[*folder]bool // those of them that take some names for one
-	holder  string           // the newest placeholder file, relative to the stage folder
-	holds   fsys.Info
+	allowed map[string]*folder // target folders that were checked
+	folding map[*folder]bool   // those of them that take some names for one
+	holders map[*outer]holder
 	removed map[*want]int    // files below a folder that goes
 	tops    map[*want]uint32 // the steps that bring new folders
 	inside  int              // what is staged inside of them
 	kept    int64            // bytes that are replaced or removed
 }
 
-func newPreparer(sc *scan, st *stage) (*preparer, error) {
+func newPreparer(sc *scan, st *stage) *preparer {
 	p := &preparer{
 		scan: sc, stage: st, rec: &journal.Record{ID: uuid.MustParse(st.id), State: journal.Decided},
-		parents: map[string]uint32{}, subs: map[uint32]uint32{}, allowed: map[string]bool{}, removed: map[*want]int{}, tops: map[*want]uint32{},
-		folding: map[*folder]bool{},
+		exchange: map[*outer]bool{}, holders: map[*outer]holder{}, folding: map[*folder]bool{},
+		parents: map[string]uint32{}, subs: map[uint32]uint32{}, allowed: map[string]*folder{}, removed: map[*want]int{}, tops: map[*want]uint32{},
 	}
-	var err error
-	if p.self, err = st.dir.Self(); err != nil {
-		return nil, stageError("stat", err)
-	}
-	h, err := st.dir.Heritage(p.self)
-	if err != nil {
-		return nil, stageError("stat", err)
-	}
-	p.project = h.Project
-	p.rec.Stage = journal.Inode(p.self.ID)
+	p.rec.Stage = journal.Inode(st.self.ID)
 	p.rec.Created = time.Now().UnixNano()
 	p.rec.Message, p.rec.Key = sc.tx.message, sc.tx.key
-	return p, nil
+	return p
 }
 
 // record makes the record of the steps, and the links and placeholders that it speaks of.
@@ -77,6 +64,9 @@ func (p *preparer) record(steps []step) (*journal.Record, error) {
 		}
 	}
 	if err := p.linkInside(); err != nil {
+		return nil, err
+	}
+	if err := p.recordOuters(steps); err != nil {
 		return nil, err
 	}
 	p.walkNew(steps)
@@ -151,12 +141,17 @@ func (p *preparer) sub(n uint32) (uint32, error) {
 	if i, ok := p.subs[n]; ok {
 		return i, nil
 	}
+	i := uint32(len(p.rec.Subs))
+	if o := p.stage.outerNamed(n); o != nil {
+		p.rec.Subs = append(p.rec.Subs, journal.OuterSub(o.host, o.name, journal.Inode(o.id)))
+		p.subs[n] = i
+		return i, nil
+	}
 	name := subName(n)
 	info, err := p.stage.dir.Stat(name)
 	if err != nil {
 		return 0, err
 	}
-	i := uint32(len(p.rec.Subs))
 	p.rec.Subs = append(p.rec.Subs, journal.Sub{Name: name, Inode: journal.Inode(info.ID)})
 	p.subs[n] = i
 	return i, nil
@@ -189,7 +184,7 @@ func (p *preparer) install(st *step, js *journal.Step) (err error) {
 			return err
 		}
 	}
-	if p.exchange {
+	if p.exchange[p.stage.outerNamed(s.sub)] {
 		js.Flags |= journal.Exchange
 		return nil
 	}
@@ -208,7 +203,8 @@ func (p *preparer) linkOld(st *step, s *staged) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Link(st.name(), p.stage.dir, subName(s.sub)+"/"+recovery.OldName(s.num)); err != nil {
+	in, at := p.stage.where(subName(s.sub) + "/" + recovery.OldName(s.num))
+	if err := d.Link(st.name(), in, at); err != nil {
 		return errors.Wrap(err, "names cannot be exchanged here, so that to replace a file takes a second link to it")
 	}
 	return nil
@@ -224,7 +220,8 @@ func (p *preparer) linkRenamed(w *want) error {
 	if err != nil {
 		return err
 	}
-	if err := d.Link(w.from.name(), p.stage.dir, s.at()); err != nil {
+	in, at := p.stage.where(s.at())
+	if err := d.Link(w.from.name(), in, at); err != nil {
 		return errors.Wrap(err, "a rename needs a second link to the file")
 	}
 	return p.stage.finish(w, s)
@@ -244,7 +241,7 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 		if st.old.Nlink > 1 || st.vacated {
 			js.Flags |= journal.Relinked
 		}
-		js.New, err = p.placeholder(at)
+		js.New, err = p.placeholder(p.stage.outerNamed(s.sub), at)
 		return err
 	}
 	if err := p.walkOld(st, js); err != nil {
@@ -253,36 +250,13 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 	if st.empty {
 		js.Flags |= journal.Empty
 	}
-	if err := p.stage.dir.Mkdir(at, 0o700); err != nil {
+	in, name := p.stage.where(at)
+	if err := in.Mkdir(name, 0o700); err != nil {
 		return err
 	}
-	i, err := p.stage.dir.Stat(at)
+	i, err := in.Stat(name)
 	js.New = journal.Inode(i.ID)
 	return err
-}
-
-// placeholder makes a name for a removed file to be renamed over: a link to one empty file for many, since that takes
-// no inode. A file takes only so many links (65,000 on ext4); then the next one serves.
-func (p *preparer) placeholder(at string) (journal.Inode, error) {
-	if p.holder != "" {
-		err := p.stage.dir.Link(p.holder, p.stage.dir, at)
-		if err == nil {
-			return journal.Inode(p.holds.ID), nil
-		}
-		if err != syscall.EMLINK {
-			return journal.Inode{}, err
-		}
-	}
-	f, err := p.stage.dir.Create(at, 0o600)
-	if err != nil {
-		return journal.Inode{}, err
-	}
-	defer f.Close()
-	if p.holds, err = fsys.StatFile(f); err != nil {
-		return journal.Inode{}, err
-	}
-	p.holder = at
-	return journal.Inode(p.holds.ID), nil
 }
 
 func (p *preparer) move(st *step, js *journal.Step) (err error) {

@@ -95,7 +95,8 @@ func (p *preparer) finishFolders() error {
 			err = p.stage.likeFolder(w.like, s)
 		}
 		if err == nil {
-			err = p.stage.dir.Chmod(s.at(), s.id, bits)
+			in, at := p.stage.where(s.at())
+			err = in.Chmod(at, s.id, bits)
 		}
 		if err != nil {
 			return &Error{Op: w.op, Path: w.said(), Err: pathError("mkdir", w.said(), err)}
@@ -111,7 +112,8 @@ func (s *stage) likeFolder(old *source, st *staged) error {
 	if err != nil {
 		return err
 	}
-	d, err := s.dir.Sub(st.at())
+	in, at := s.where(st.at())
+	d, err := in.Sub(at)
 	if err != nil {
 		return err
 	}
@@ -135,16 +137,17 @@ func (s *stage) likeFolder(old *source, st *staged) error {
 
 // likeLink gives a link that is made anew the owner and the time of the one that it stands for.
 func (s *stage) likeLink(old *source, at string) error {
-	i, err := s.dir.Stat(at)
+	in, at := s.where(at)
+	i, err := in.Stat(at)
 	if err != nil {
 		return err
 	}
 	if i.UID != old.info.UID || i.GID != old.info.GID {
-		if err := s.dir.Chown(at, old.info.UID, old.info.GID); err != nil {
+		if err := in.Chown(at, old.info.UID, old.info.GID); err != nil {
 			return errors.Wrapf(err, "its owner %d:%d cannot be put back", old.info.UID, old.info.GID)
 		}
 	}
-	return s.dir.SetMtime(at, old.info.Mtime)
+	return in.SetMtime(at, old.info.Mtime)
 }
 
 // walkNew records what is inside the new folders, as it was staged.
@@ -165,31 +168,44 @@ func (p *preparer) walkNew(steps []step) {
 	}
 }
 
-// probeExchange finds out whether two names can be exchanged here, by exchanging two names of ours.
+// probeExchange finds out whether two names can be exchanged where the steps need it, by exchanging two names of ours.
 func (p *preparer) probeExchange(steps []step) error {
-	needed := false
 	for _, st := range steps {
-		needed = needed || st.kind == journal.Install && st.old.Exists()
+		if st.kind != journal.Install || !st.old.Exists() {
+			continue
+		}
+		o := p.stage.outerFor(st.folder)
+		if _, known := p.exchange[o]; known {
+			continue
+		}
+		can, err := p.canExchange(o)
+		if err != nil {
+			return err
+		}
+		p.exchange[o] = can
 	}
-	if !needed {
-		return nil
+	return nil
+}
+
+func (p *preparer) canExchange(o *outer) (bool, error) {
+	in, dev := p.stage.dir, p.stage.home.dev
+	if o != nil {
+		in, dev = o.dir, o.area.dev
 	}
-	if known, ok := p.tx.store.exchanges.Load(p.self.Dev); ok {
-		p.exchange = known.(bool)
-		return nil
+	if known, ok := p.tx.store.exchanges.Load(dev); ok {
+		return known.(bool), nil
 	}
 	for _, name := range []string{"probe-a", "probe-b"} {
-		f, err := p.stage.dir.Create(name, 0o600)
+		f, err := in.Create(name, 0o600)
 		if err != nil {
-			return stageError("create", err)
+			return false, stageError("create", err)
 		}
 		_ = f.Close()
 	}
-	err := p.stage.dir.Exchange("probe-a", p.stage.dir, "probe-b")
+	err := in.Exchange("probe-a", in, "probe-b")
 	if err != nil && !errors.Is(err, ErrUnsupported) {
-		return stageError("exchange", err)
+		return false, stageError("exchange", err)
 	}
-	p.exchange = err == nil
-	p.tx.store.exchanges.Store(p.self.Dev, p.exchange)
-	return nil
+	p.tx.store.exchanges.Store(dev, err == nil)
+	return err == nil, nil
 }

@@ -30,6 +30,9 @@ type folder struct {
 
 	dir      *fsys.Dir // nil while not open
 	heritage *fsys.Heritage
+	checked  bool  // see changeable
+	refused  error // what came of that
+	settled  bool  // it is known where what belongs here is staged; see stage.settle
 }
 
 func (f *folder) join(name string) string {
@@ -166,6 +169,9 @@ func (r *resolver) place(f *folder, name, said string) (place, error) {
 	if f == r.root && r.isState(name, i) {
 		return place{}, errors.New("leads into the state folder, which no op may touch")
 	}
+	if journal.IsOuter(name) {
+		return place{}, errors.Newf("%s is a private folder of a transaction, which no op may touch", f.join(name))
+	}
 	return newPlace(f, f.joined(name, said), i), err
 }
 
@@ -274,21 +280,4 @@ func (r *resolver) step(f *folder, name string, links *int) (*folder, error) {
 	case fsys.File, fsys.Special:
 	}
 	return nil, errors.Wrapf(syscall.ENOTDIR, "%s", p.path())
-}
-
-// inherited returns what a folder hands down, read once.
-func (r *resolver) inherited(f *folder) (*fsys.Heritage, error) {
-	if f.heritage != nil {
-		return f.heritage, nil
-	}
-	d, err := r.handle(f)
-	if err != nil {
-		return nil, err
-	}
-	h, err := d.Heritage(f.info)
-	if err != nil {
-		return nil, err
-	}
-	f.heritage = &h
-	return f.heritage, nil
 }

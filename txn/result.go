@@ -37,6 +37,10 @@ type Result struct {
 	Displaced []string
 	// HardLinked lists the replaced files that have other names, which keep the old content, as paths relative to the root.
 	HardLinked []string
+	// NotKept is true when Options.History asks for it and yet nothing is kept for Undo, because the transaction has changed
+	// something on another mount, file system, subvolume or project than the root's. It ends the history: to undo what came
+	// before it would skip it.
+	NotKept bool
 	// Cleanup is what went wrong after the change was in place and durable. The next commit cleans up.
 	Cleanup error
 }

@@ -24,6 +24,8 @@ type scan struct {
 	vacated map[string]int
 	// prunes are the canonical paths that a tree op prunes, with the op.
 	prunes map[string]int
+	// locked says that the store's lock is held: what is seen stays so, but for others than us.
+	locked bool
 }
 
 // check is a condition on the present state of a path.

@@ -2,12 +2,14 @@ package txn
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/journal"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
@@ -86,7 +88,7 @@ func (s *scan) remove(i int, o *op) error {
 // mustBeEmpty refuses a folder that something is in.
 func (s *scan) mustBeEmpty(at place) error {
 	names, err := s.names(s.res.sub(at))
-	if err == nil && len(names) > 0 {
+	if err == nil && slices.ContainsFunc(names, func(n string) bool { return !journal.IsOuter(n) }) {
 		err = syscall.ENOTEMPTY
 	}
 	return err
@@ -106,6 +108,9 @@ func (s *scan) rename(i int, o *op) error {
 	}
 	if from.path() == to.path() {
 		return invalidf("a rename onto itself")
+	}
+	if !from.folder.info.SameFS(to.folder.existing().info) { // a snapshot has the same inodes once more
+		return apart(from.path(), to.path())
 	}
 	if from.info.Kind == fsys.Folder && strings.HasPrefix(to.path()+"/", from.path()+"/") {
 		return invalidf("a directory cannot be renamed into itself (%s)", o.To)

@@ -72,6 +72,8 @@ func (c *seeding) enter(from string, d fs.DirEntry, err error) error {
 	}
 	s.to = path.Join(c.name, relativeTo(from, c.target))
 	switch {
+	case d.IsDir() && journal.IsOuter(d.Name()):
+		return fs.SkipDir
 	case d.IsDir():
 		if _, err := fs.Lstat(c.tree, path.Join(from, journal.StateFolder)); err == nil {
 			return fs.SkipDir

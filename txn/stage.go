@@ -28,11 +28,19 @@ type stage struct {
 	dir    *fsys.Dir // stage/<id>; opened before anything is staged, so that a syncfs through it tells all errors
 	opened time.Time
 	owner  *os.File
+	self   fsys.Info // the stage folder
+	home   area      // where it is
+
+	outers []*outer    // its subfolders elsewhere; under mu
+	made   int         // how many of them were made
+	spread atomic.Bool // there are some
 
 	num atomic.Uint32
 	mu  sync.Mutex
 	// subs are the subfolders by the path of their target folder.
-	subs map[string]uint32
+	// Those in the stage folder have numbers; for others see outer.
+	subs    map[string]uint32
+	folders uint32 // how many of them were made in the stage folder
 	// staged is what is there, by the canonical path that it is meant for.
 	staged byPath[*staged]
 	bytes  atomic.Int64
@@ -58,6 +66,14 @@ type staged struct {
 
 func (st *staged) path() string { return st.full }
 
+// top is what it is in, if it is in a new folder.
+func (st *staged) top() *staged {
+	for st.inside != nil {
+		st = st.inside
+	}
+	return st
+}
+
 // at is its name, relative to the stage folder.
 func (st *staged) at() string {
 	if st.inside != nil {
@@ -71,8 +87,16 @@ func (st *staged) info() fsys.Info {
 	return fsys.Info{ID: st.id, Kind: st.kind, Mode: uint32(st.mode), Size: st.size, Mtime: st.mtime}
 }
 
-// subName is the name of subfolder n.
-func subName(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+// outerSub marks the subfolders that are outer folders.
+const outerSub = 1 << 31
+
+// subName is the name of subfolder n in the stage folder. For an outer folder it is the word by which stage.where finds it.
+func subName(n uint32) string {
+	if n&outerSub != 0 {
+		return "outer" + strconv.FormatUint(uint64(n&^outerSub), 10)
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
 
 // token tells whether something that was staged without the lock is still what is needed under it.
 type token struct {
@@ -114,6 +138,12 @@ func newStage(state *fsys.Dir, id string) (_ *stage, err error) {
 	}
 	if s.dir, err = s.stages.Sub(id); err != nil {
 		return nil, stageError("open", err)
+	}
+	if s.self, err = s.dir.Self(); err == nil {
+		s.home, err = areaAt(s.dir, s.self)
+	}
+	if err != nil {
+		return nil, stageError("stat", err)
 	}
 	return s, nil
 }
@@ -185,6 +215,11 @@ func (s *stage) keepSteps(rec *journal.Record, n int, made iter.Seq[journal.Made
 
 // discard removes the stage folder of a transaction that has no record.
 func (s *stage) discard() error {
+	for _, o := range s.outers { // before the notes about them
+		if err := o.remove(); err != nil {
+			return err
+		}
+	}
 	if err := s.stages.RemoveAll(s.id); err != nil {
 		return stageError("clean up", err)
 	}
@@ -201,6 +236,9 @@ func (s *stage) close() {
 			_ = d.Close()
 		}
 	}
+	for _, o := range s.outers {
+		o.close()
+	}
 	for _, f := range []*os.File{s.owner, s.steps} {
 		if f != nil {
 			_ = f.Close()
@@ -215,7 +253,8 @@ func (s *stage) subFor(target string) (uint32, error) {
 	if n, ok := s.subs[target]; ok {
 		return n, nil
 	}
-	n := uint32(len(s.subs))
+	n := s.folders
+	s.folders++
 	if err := s.dir.Mkdir(subName(n), 0o700); err != nil {
 		return 0, err
 	}

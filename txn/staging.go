@@ -21,6 +21,11 @@ func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 		if err := sc.inherit(w); err != nil {
 			return sc.opError(w.op, &Error{Op: w.op, Path: w.said(), Err: pathError("open", w.said(), err)})
 		}
+		if err := s.settle(sc, w); err != nil {
+			return stageFailed(w, err)
+		}
+	}
+	for _, w := range wants {
 		// A folder that is staged anew takes everything in it along.
 		if s.find(w) != nil && !restaged[w.inside()] {
 			continue
@@ -64,12 +69,12 @@ func (s *stage) folder(w *want) error {
 	if err != nil {
 		return err
 	}
-	at := st.at()
-	if err := s.dir.Mkdir(at, w.perm|0o700); err != nil {
+	in, at := s.where(st.at())
+	if err := in.Mkdir(at, w.perm|0o700); err != nil {
 		return err
 	}
 	if h := w.heritage(); h != nil {
-		d, err := s.dir.Sub(at)
+		d, err := in.Sub(at)
 		if err != nil {
 			return err
 		}
@@ -87,14 +92,14 @@ func (s *stage) link(w *want) error {
 	if err != nil {
 		return err
 	}
-	at := st.at()
-	if err := s.dir.Symlink(w.target, at); err != nil {
+	in, at := s.where(st.at())
+	if err := in.Symlink(w.target, at); err != nil {
 		return err
 	}
 	if h := w.heritage(); h != nil && h.SetGID {
-		i, err := s.dir.Stat(at)
+		i, err := in.Stat(at)
 		if err == nil && i.GID != h.GID {
-			err = s.dir.Chown(at, i.UID, h.GID)
+			err = in.Chown(at, i.UID, h.GID)
 		}
 		if err != nil {
 			return err
@@ -110,7 +115,8 @@ func (s *stage) link(w *want) error {
 
 // finish notes what was staged.
 func (s *stage) finish(w *want, st *staged) error {
-	i, err := s.dir.Stat(st.at())
+	in, at := s.where(st.at())
+	i, err := in.Stat(at)
 	if err == nil {
 		s.keep(w, st, i)
 	}
@@ -189,14 +195,15 @@ func (s *stage) file(sc *scan, w *want, few bool) error {
 
 // fill makes the staged file with its content.
 func (s *stage) fill(p *progress, w *want, c content, at string) (*os.File, error) {
-	if st := c.streamed; st != nil && st.at != "" {
+	in, rel := s.where(at)
+	perm := w.perm
+	if st := c.streamed; st != nil && st.at != "" && in == s.dir {
 		return st.moveTo(s, at)
 	}
-	perm := w.perm
 	if bits, ok := w.mode.Bits(); ok {
 		perm = bits // with a usual umask nothing is left to be done
 	}
-	f, err := s.dir.Create(at, perm&0o777)
+	f, err := in.Create(rel, perm&0o777)
 	if err != nil {
 		return nil, err
 	}
@@ -231,11 +238,10 @@ func copyContent(p *progress, f *os.File, c content) error {
 // checkSize compares what was copied with what was to be copied. The count of io.Copy does not tell: after an EIO of
 // copy_file_range(2) package os goes on with read and write, and forgets what it had copied before (Go 1.26).
 func checkSize(f *os.File, want int64) error {
-	i, err := fsys.StatFile(f)
-	if err == nil && i.Size != want {
-		err = errSourceChanged
+	if i, err := fsys.StatFile(f); err != nil || i.Size == want {
+		return err
 	}
-	return err
+	return errSourceChanged
 }
 
 // withoutName takes the staged file's name out of an error: the user knows another one.
@@ -266,7 +272,8 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, at string, i fsys.Info) (ch
 		}
 	}
 	if w.mtime != 0 {
-		return true, s.dir.SetMtime(at, w.mtime)
+		in, at := s.where(at)
+		return true, in.SetMtime(at, w.mtime)
 	}
 	return changed, nil
 }

@@ -60,7 +60,7 @@ func Open(ctx context.Context, root string, opts *Options) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
-	if err := s.checkVolume(); err != nil {
+	if err := checkVolume(s.root, s.path, &s.opts); err != nil {
 		return err
 	}
 	if s.opts.ReadOnly {
@@ -71,13 +71,14 @@ func (s *Store) start(ctx context.Context) error {
 	return err
 }
 
-func (s *Store) checkVolume() error {
-	v, err := s.root.Volume()
+// checkVolume refuses a folder, said so, on a file system that does not keep its promises.
+func checkVolume(d *fsys.Dir, said string, o *Options) error {
+	v, err := d.Volume()
 	if err != nil {
-		return recovery.PathErrno("statfs", s.path, err)
+		return recovery.PathErrno("statfs", said, err)
 	}
-	if v.Unsafe != "" && !s.opts.AllowUnsafeFS {
-		return errors.Wrapf(ErrUnsupported, "%s is on %s, where the guarantee does not hold: %s", s.path, v.Name, v.Unsafe)
+	if v.Unsafe != "" && !o.AllowUnsafeFS {
+		return errors.Wrapf(ErrUnsupported, "%s is on %s, where the guarantee does not hold: %s", said, v.Name, v.Unsafe)
 	}
 	return nil
 }

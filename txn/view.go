@@ -5,6 +5,8 @@ import (
 	"context"
 	"io/fs"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/errors"
@@ -188,6 +190,9 @@ func goroutine() string {
 type treeFS struct{ fs.FS }
 
 func hidden(name string) bool {
+	if strings.Contains(name, journal.StateFolder+"-") && slices.ContainsFunc(strings.Split(name, "/"), journal.IsOuter) {
+		return true
+	}
 	return name == journal.StateFolder || len(name) > len(journal.StateFolder) && name[:len(journal.StateFolder)+1] == journal.StateFolder+"/"
 }
 
@@ -219,10 +224,7 @@ func (t treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	entries, err := fs.ReadDir(t.FS, name)
-	if name == "." {
-		entries = withoutState(entries)
-	}
-	return entries, err
+	return withoutState(entries, name == "."), err
 }
 
 // Stat describes a file, following links inside the root.
@@ -249,14 +251,10 @@ func (t treeFS) ReadLink(name string) (string, error) {
 	return fs.ReadLink(t.FS, name)
 }
 
-func withoutState(entries []fs.DirEntry) []fs.DirEntry {
-	out := entries[:0:0]
-	for _, e := range entries {
-		if e.Name() != journal.StateFolder {
-			out = append(out, e)
-		}
-	}
-	return out
+func withoutState(entries []fs.DirEntry, root bool) []fs.DirEntry {
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return root && e.Name() == journal.StateFolder || journal.IsOuter(e.Name())
+	})
 }
 
 // rootFile is the root folder without the state folder.
@@ -266,8 +264,9 @@ type rootFile struct{ fs.ReadDirFile }
 func (f rootFile) ReadDir(n int) ([]fs.DirEntry, error) {
 	for {
 		entries, err := f.ReadDirFile.ReadDir(n)
-		out := withoutState(entries)
-		if len(out) > 0 || len(entries) == 0 || n <= 0 || err != nil {
+		none := len(entries) == 0
+		out := withoutState(entries, true)
+		if len(out) > 0 || none || n <= 0 || err != nil {
 			return out, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +86,8 @@ type workload struct {
 	left      layout // of the source, after a commit; nil: all of it
 	// noExchange says that the kernel refuses to exchange names.
 	noExchange bool
+	// mounted are folders in the root on which another file system is mounted.
+	mounted []string
 }
 
 // stand is a workload that is ready to run: a root, a source and a manifest in a folder of their own.
@@ -102,14 +105,15 @@ type stand struct {
 func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 	t.Helper()
 	s := &stand{workload: w, bin: bin, dir: dir, start: w.start.full(), want: w.want.full()}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := w.clear(dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []string{dir, s.root(), s.src()} {
-		if err := os.Mkdir(d, 0o755); err != nil {
+		if err := os.Mkdir(d, 0o755); err != nil && len(w.mounted) == 0 {
 			t.Fatal(err)
 		}
 	}
+	w.mount(t, dir)
 	if w.base == nil {
 		w.start.build(t, s.root())
 	} else {
@@ -132,6 +136,52 @@ func (w *workload) ready(t testing.TB, bin, dir string) *stand {
 	}
 	s.inodes = inodes
 	return s
+}
+
+// mount mounts a file system of memory at each of the folders that have one.
+func (w *workload) mount(t testing.TB, dir string) {
+	t.Helper()
+	for _, at := range w.mounted {
+		at = filepath.Join(dir, "root", at)
+		err := os.Mkdir(at, 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue // still mounted: to mount takes much longer than all the rest
+		}
+		if err == nil {
+			err = unix.Mount("tmpfs", at, "tmpfs", 0, "size=8m,mode=755")
+		}
+		if err != nil {
+			if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+				t.Fatalf("needs the right to mount: %v", err)
+			}
+			t.Skipf("needs the right to mount: %v", err)
+		}
+	}
+	if len(w.mounted) > 0 {
+		t.Cleanup(func() { w.unmount(dir) })
+	}
+}
+
+// clear removes all that is below dir but for what is mounted.
+func (w *workload) clear(dir, below string) error {
+	at := filepath.Join(dir, below)
+	if !slices.ContainsFunc(w.mounted, func(m string) bool { return strings.HasPrefix("root/"+m+"/", below+"/") || below == "" }) {
+		return os.RemoveAll(at)
+	}
+	names, err := os.ReadDir(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, n := range names {
+		err = errors.Join(err, w.clear(dir, filepath.Join(below, n.Name())))
+	}
+	return err
+}
+
+func (w *workload) unmount(dir string) {
+	for _, at := range w.mounted {
+		_ = unix.Unmount(filepath.Join(dir, "root", at), unix.MNT_DETACH) // it is not mounted, or anybody will notice
+	}
 }
 
 func (s *stand) root() string { return filepath.Join(s.dir, "root") }

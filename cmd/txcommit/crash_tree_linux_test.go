@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/journal"
 )
 
 // A layout is a tree in words, by path. It is what a workload starts with, what it must end with, and what is found:
@@ -88,7 +91,9 @@ func buildEntry(dir, at, entry string, mtime time.Time) error {
 		return err
 	}
 	if kind == "dir" {
-		err = os.Mkdir(at, 0o700)
+		if err = os.Mkdir(at, 0o700); errors.Is(err, fs.ErrExist) { // mounted there
+			err = nil
+		}
 	} else {
 		err = os.WriteFile(at, []byte(text), 0o600)
 	}
@@ -101,16 +106,16 @@ func buildEntry(dir, at, entry string, mtime time.Time) error {
 	return err
 }
 
-// look reads the tree below dir, without the state folder.
+// look reads the tree below dir, without the state folder, and without outer folders, which lookAtState looks for.
 func look(dir string) (layout, map[string]inode, error) {
 	l, inodes := layout{}, map[string]inode{}
-	first := map[uint64]string{}
+	first := map[[2]uint64]string{} // by device and number
 	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || p == dir {
 			return err
 		}
 		rel := p[len(dir)+1:]
-		if rel == ".txcommit" {
+		if rel == ".txcommit" || journal.IsOuter(d.Name()) {
 			return fs.SkipDir
 		}
 		var st unix.Stat_t
@@ -118,11 +123,12 @@ func look(dir string) (layout, map[string]inode, error) {
 			return err
 		}
 		inodes[rel] = inode{st.Ino, st.Mtim.Nano()}
-		if before, ok := first[st.Ino]; ok && !d.IsDir() {
+		id := [2]uint64{st.Dev, st.Ino}
+		if before, ok := first[id]; ok && !d.IsDir() {
 			l[rel] = "hard " + before
 			return nil
 		}
-		first[st.Ino] = rel
+		first[id] = rel
 		l[rel], err = entryOf(p, st.Mode)
 		return err
 	})
@@ -197,5 +203,16 @@ func lookAtState(root string) (litter, names []string, err error) {
 		}
 		return nil
 	})
-	return litter, names, err
+	return append(litter, outers(root)...), names, err
+}
+
+// outers lists the outer folders in a tree.
+func outers(root string) (found []string) {
+	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && journal.IsOuter(d.Name()) {
+			found = append(found, p)
+		}
+		return nil
+	})
+	return found
 }

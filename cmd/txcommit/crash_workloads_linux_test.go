@@ -7,7 +7,7 @@ import (
 )
 
 // workloads hold, together, every kind of op and every kind of step, in new stores and in ones with a history.
-var workloads = []workload{
+var workloads = append([]workload{
 	{
 		name: "first commit",
 		start: layout{
@@ -199,7 +199,7 @@ var workloads = []workload{
 			"d/new": "file 0644 new",
 		},
 	},
-}
+}, spreadWorkloads...)
 
 var removals = layout{
 	"quiet":    "file 0600 stays",

@@ -19,7 +19,8 @@ func (a *app) historyCommand() *cobra.Command {
 		Short: "List the transactions that can be undone",
 		Long: `List the transactions of which is kept what they replaced, the newest first: id, time,
 counts, what is kept, message. --history N of the commands that commit says how many
-are kept.`,
+are kept. A transaction that changes another file system, mount, subvolume or project
+than the root's is not kept, and ends the history.`,
 		Example: "  txcommit history\n  txcommit history -C /srv/site -o json",
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {

@@ -35,6 +35,7 @@ type commitReport struct {
 	Unchanged  int            `json:"unchanged"`
 	Bytes      int64          `json:"bytes"`
 	Kept       int64          `json:"kept_bytes"`
+	NotKept    bool           `json:"not_kept,omitempty"`
 	DurationMS float64        `json:"duration_ms"`
 	Recovered  []recoveredDoc `json:"recovered"`
 	Displaced  []pathDoc      `json:"displaced"`
@@ -76,7 +77,7 @@ func (r *commitReport) took(res *txn.Result, key string) {
 	}
 	r.Created, r.Changed, r.Removed, r.Unchanged = res.Created, res.Changed, res.Removed, res.Unchanged
 	r.Bytes, r.Kept, r.folders = res.Bytes, res.Kept, res.Folders
-	r.HardLinked = pathDocs(res.HardLinked)
+	r.NotKept, r.HardLinked = res.NotKept, pathDocs(res.HardLinked)
 	switch {
 	case res.Repeated:
 		r.Result, r.repeated = "unchanged", key
@@ -103,6 +104,9 @@ func (r *commitReport) text() string {
 			r.Changed, r.Removed, r.Unchanged, r.onlyFolders(), plural(r.Bytes, "byte"), duration(r.DurationMS))
 		if r.Kept > 0 {
 			fmt.Fprintf(&b, "kept %s for undo (--history 0 keeps nothing)\n", plural(r.Kept, "byte"))
+		}
+		if r.NotKept {
+			b.WriteString("not kept for undo, and the history ends here: it changed another file system, mount, subvolume or project\n")
 		}
 		r.writeHardLinked(&b)
 	case r.Result == "rolled-back":
@@ -193,7 +197,8 @@ func writeDisplaced(b *strings.Builder, paths []pathDoc) {
 }
 
 var (
-	stageName = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	stageName = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.ended)?$`)
+	outerName = regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]+$`)
 	asideName = regexp.MustCompile(`^[a-z.]+\.[0-9]{8}T[0-9]{6}\.[0-9]{9}$`)
 )
 
@@ -202,6 +207,8 @@ func whyKept(name string) string {
 	switch {
 	case stageName.MatchString(name):
 		return "what was left of the transaction"
+	case outerName.MatchString(name):
+		return "left of the transaction where it could not be fetched: what it is on is not mounted"
 	case asideName.MatchString(name):
 		return "set aside for a new one"
 	}

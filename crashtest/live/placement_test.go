@@ -15,14 +15,14 @@ import (
 	"github.com/txcommit/txcommit/crashtest/sandbox"
 )
 
-// A placement is something below a root that takes no part in transactions there.
+// A placement is something below a root that is apart from it as far as renames go.
 type placement struct {
 	name   string
 	fs     sandbox.FS
 	make   []string // a command in the root
 	undo   []string
 	op     string
-	says   string
+	says   string // why it is refused, or empty
 	asRoot string // a folder that works as a root
 }
 
@@ -33,10 +33,15 @@ var (
 	encrypted  = sandbox.Ext4.With("ext4-encrypted", "-O", "encrypt")
 	swapOn     = []string{"sh", "-c", "dd if=/dev/zero of=f bs=64k count=16 status=none && chmod 600 f && mkswap -q f && swapon f"}
 	placements = []placement{
-		{"xfs project", sandbox.XFS, project, nil, write("p/new"), "directory p belongs to another project quota than the root", "p"},
+		{"xfs project", sandbox.XFS, project, nil, write("p/file"), "", "p"},
+		{"btrfs subvolume", sandbox.Btrfs, subvolume, nil, write("s/file"), "", "s"},
 		{
-			"btrfs subvolume", sandbox.Btrfs, subvolume, nil, write("s/new"),
-			"directory s is on another mount, file system or subvolume than the root", "s",
+			"rename into an xfs project", sandbox.XFS, project, nil, `{"op": "rename", "from": "b", "to": "p/b"}`,
+			"b and p/b are on different file systems, mounts, subvolumes or projects", "",
+		},
+		{
+			"rename into a btrfs subvolume", sandbox.Btrfs, subvolume, nil, `{"op": "rename", "from": "b", "to": "s/b"}`,
+			"b and s/b are on different file systems, mounts, subvolumes or projects", "",
 		},
 		{
 			"btrfs subvolume removed", sandbox.Btrfs, subvolume, nil, `{"op": "remove", "path": "s", "recursive": true}`,
@@ -64,8 +69,8 @@ var (
 )
 
 // TestPlacement has folders below a root that are no part of its file system as far as renames go, and a file that the
-// kernel lets nobody replace. A transaction with one of them is refused whole, says why, and leaves the tree as it was. The
-// same folder as a root of its own takes transactions.
+// kernel lets nobody replace. A transaction with one of them is committed; or it is refused whole, says why, and leaves the
+// tree as it was. The same folder as a root of its own takes transactions.
 func TestPlacement(t *testing.T) {
 	for _, tt := range placements {
 		t.Run(tt.name, tt.test)
@@ -75,7 +80,7 @@ func TestPlacement(t *testing.T) {
 func (tt placement) test(t *testing.T) {
 	needs(t, tt.fs)
 	root := filepath.Join(mounted(t, tt.fs), "root")
-	inside(t, filepath.Dir(root), "sh", "-c", "mkdir root && echo old > root/a")
+	inside(t, filepath.Dir(root), "sh", "-c", "mkdir root && echo old > root/a && echo old > root/b")
 	inside(t, root, tt.make...)
 	if tt.undo != nil {
 		defer inside(t, root, tt.undo...)
@@ -85,6 +90,13 @@ func (tt placement) test(t *testing.T) {
 		t.Fatal(err)
 	}
 	said, exit := commit(t, root, write("a"), tt.op)
+	if tt.says == "" {
+		if left, err := filepath.Glob(root + "/*/.txcommit-*"); exit != 0 || err != nil || len(left) > 0 {
+			t.Errorf("exit code %d, %+v; left: %q", exit, said, left)
+		}
+		tt.rooted(t, root)
+		return
+	}
 	if exit != 1 || !strings.Contains(said.Error.Message, tt.says) || said.Error.Hint == "" {
 		t.Errorf("exit code %d, %+v; want 1, %q and a hint", exit, said, tt.says)
 	}
@@ -97,6 +109,11 @@ func (tt placement) test(t *testing.T) {
 	if err := oracle.SameSeen(before, after); err != nil {
 		t.Error(err)
 	}
+	tt.rooted(t, root)
+}
+
+// rooted makes the folder a root.
+func (tt placement) rooted(t *testing.T, root string) {
 	if tt.asRoot == "" {
 		return
 	}

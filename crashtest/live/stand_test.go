@@ -140,15 +140,17 @@ const (
 )
 
 // shutdown makes the file system refuse everything from now on.
-func (s *stand) shutdown(flags uint32) error {
+func (s *stand) shutdown(flags uint32) error { return shutdownAt(s.base(), flags) }
+
+func shutdownAt(at string, flags uint32) error {
 	const fsIocShutdown = 0x8004587D // FS_IOC_SHUTDOWN, XFS_IOC_GOINGDOWN
-	d, err := os.Open(s.base())
+	d, err := os.Open(at)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, d.Fd(), fsIocShutdown, uintptr(unsafe.Pointer(&flags))); errno != 0 {
-		return fmt.Errorf("shut %s down: %w", s.fs.Name, errno)
+		return fmt.Errorf("shut %s down: %w", at, errno)
 	}
 	return nil
 }

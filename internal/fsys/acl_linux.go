@@ -70,6 +70,25 @@ func (d *Dir) project() uint32 {
 	return binary.NativeEndian.Uint32(b[12:])
 }
 
+// ProjectOf returns the XFS or ext4 project id of a file or folder itself. known is false where that cannot be found out:
+// of links and special files, and of what may not be read.
+func (d *Dir) ProjectOf(name string) (id uint32, known bool) {
+	i, err := d.Stat(name)
+	if err != nil || i.Kind != File && i.Kind != Folder {
+		return 0, false
+	}
+	f, err := d.Open(name)
+	if err != nil {
+		return 0, false
+	}
+	defer f.Close()
+	var b [fsxattrLength]byte
+	if err := ioctl(int(f.Fd()), fsGetXattr, &b); err != nil {
+		return 0, false
+	}
+	return binary.NativeEndian.Uint32(b[12:]), true
+}
+
 // Inherit gives a file or folder that was made elsewhere with perm (before the umask) what it would have got if it
 // had been made in the folder of h: the group, the ACLs, and the permissions that follow from them.
 func Inherit(f *os.File, h Heritage, perm uint32, folder bool) error {

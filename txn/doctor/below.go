@@ -31,7 +31,8 @@ func (x *examination) below() error {
 	if err := w.folder(x.root, "."); err != nil {
 		return err
 	}
-	w.mounts.tell(x, "mounts", "mount points and subvolumes below the root are out of reach, each takes a store of its own", "none below the root")
+	w.mounts.tell(x, "mounts", "other file systems below the root take part in transactions as long as they are mounted, "+
+		"but nothing is renamed from one to another, the mount points themselves stay, and what touches them is not kept for undo", "none below the root")
 	w.stores.tell(x, "stores", "stores below the root are left alone, ops in them are refused", "no other one below the root")
 	w.immutable.tell(x, "immutable", "they cannot be replaced, removed or renamed (lsattr)", "")
 	w.unreadable.tell(x, "unreadable", "this user cannot look into them", "")

@@ -6,6 +6,7 @@ var valueErrors = []struct{ name, text, want string }{
 	{"path absolute", in(`{"path": "/etc", "op": "mkdir"}`), `m.json:1:33: /ops/0/path: "/etc": path is absolute; give it relative to the root`},
 	{"path above", in(`{"op": "mkdir", "path": "a/../b"}`), `m.json:1:48: /ops/0/path: "a/../b": path has a ".."; write it without`},
 	{"path with NUL", in(`{"op": "mkdir", "path": "a\u0000"}`), `m.json:1:48: /ops/0/path: "a\x00": path has a NUL byte; remove it`},
+	{"path of an outer folder", in(`{"op": "mkdir", "path": "a/.txcommit-019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f-12/b"}`), `m.json:1:48: /ops/0/path: "a/.txcommit-019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f-12/b": ".txcommit-019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f-12" is a private folder of a transaction; use another name`},
 	{"path of the state", in(`{"op": "mkdir", "path": "a/.txcommit/b"}`), `m.json:1:48: /ops/0/path: "a/.txcommit/b": .txcommit is the state folder of a store; use another name`},
 	{"path with long name", in(`{"op": "mkdir", "path": "a/` + long256 + `"}`), `m.json:1:48: /ops/0/path: "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"...: name has 256 bytes; shorten it to 255`},
 	{"path too long", in(`{"op": "mkdir", "path": "` + deepPath + `x"}`), `m.json:1:48: /ops/0/path: "0123456/0123456/0123456/0123456/0123456/0123456/0123456/0123456/0123456/0123456/"...: path has 4097 bytes; shorten it to 4095`},

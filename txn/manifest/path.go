@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -18,8 +19,8 @@ const (
 //
 // It refuses what can never be the path of an op: an empty or absolute path,
 // a ".." component, also one that would cancel out, a NUL byte, names of more
-// than 255 bytes, more than 4095 bytes in all, and a component ".txcommit"
-// at any depth. The root itself, ".", is refused unless allowDot. Any other
+// than 255 bytes, more than 4095 bytes in all, and at any depth a component
+// ".txcommit" or the name of a transaction's private folder. The root itself, ".", is refused unless allowDot. Any other
 // bytes are legal, also those that are not UTF-8. That the path stays below
 // the root once links are followed is not checked here: that takes the tree.
 func CleanPath(p string, allowDot bool) (string, error) {
@@ -52,8 +53,17 @@ func checkName(p, name string) error {
 		return fmt.Errorf(`%s: path has a ".."; write it without`, quote(p))
 	case name == stateDir:
 		return fmt.Errorf("%s: %s is the state folder of a store; use another name", quote(p), stateDir)
+	case isOuter(name):
+		return fmt.Errorf("%s: %s is a private folder of a transaction; use another name", quote(p), quote(name))
 	case len(name) > maxName:
 		return fmt.Errorf("%s: name has %d bytes; shorten it to %d", quote(name), len(name), maxName)
 	}
 	return nil
 }
+
+// isOuter says that a name is that of a private folder that a transaction has in another file system; see package journal.
+func isOuter(name string) bool {
+	return strings.HasPrefix(name, stateDir+"-") && outer.MatchString(name)
+}
+
+var outer = regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(0|[1-9][0-9]{0,3})$`)
