@@ -58,7 +58,7 @@ func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx
 		return tx.undo(r, opts)
 	})
 	if err != nil {
-		return nil, errors.CombineErrors(err, tx.Rollback())
+		return nil, errors.Join(err, tx.Rollback())
 	}
 	return tx, nil
 }
