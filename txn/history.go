@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -202,6 +203,14 @@ func changesOf(r *journal.Record) []Change {
 	return out
 }
 
+// history is how many transactions the history holds at most after this one.
+func (tx *Tx) history() int {
+	if tx.keepHistory {
+		return math.MaxInt
+	}
+	return max(0, tx.store.opts.History)
+}
+
 // dropHistory takes out of history/ what is beyond the limit now that rec is finished, and the transaction that it undoes.
 func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *Tx) error {
 	ids := []string{}
@@ -210,7 +219,7 @@ func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *T
 			ids = append(ids, id)
 		}
 	}
-	beyond := len(ids) - max(0, tx.store.opts.History)
+	beyond := len(ids) - tx.history()
 	if rec.Keep {
 		beyond++
 	}
@@ -232,7 +241,7 @@ func (p *preparer) keep(res *Result) {
 	r.Consumed = slices.ContainsFunc(p.tx.ops, func(o op) bool {
 		return o.Kind == manifest.Tree && o.Move && !strings.Contains(filepath.ToSlash(o.source()), "/"+journal.StateFolder+"/")
 	})
-	if p.tx.store.opts.History <= 0 {
+	if p.tx.history() == 0 {
 		return
 	}
 	r.Keep, r.KeptBytes = true, p.kept

@@ -146,6 +146,40 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
+// TestUndoKeepsHistory undoes the last of four transactions with each length of the history: with KeepHistory the undo takes
+// its place and nothing else goes; without it the length goes for the undo, too.
+func TestUndoKeepsHistory(t *testing.T) {
+	for history, beyond := range []int{0, 1, 2, 3, 4, 4} {
+		for _, keep := range []bool{false, true} {
+			root := t.TempDir()
+			st := open(t, root, &txn.Options{History: 5})
+			for i := range 4 {
+				_, err := commitOps(st, ops(w("f", fmt.Sprint(i))))
+				must(t, err)
+			}
+			was, err := st.History(t.Context())
+			must(t, err)
+			st = open(t, root, &txn.Options{History: history})
+			undo, err := st.Undo(t.Context(), "", txn.UndoOptions{KeepHistory: keep})
+			must(t, err)
+			want := beyond
+			if keep {
+				want = 4
+			}
+			kept, err := st.History(t.Context())
+			if err != nil || len(kept) != want {
+				t.Errorf("history %d, keep %v: %d are kept (%v), want %d", history, keep, len(kept), err, want)
+				continue
+			}
+			for i, k := range kept {
+				if i == 0 && k.ID != undo.ID || i > 0 && k.ID != was[i].ID {
+					t.Errorf("history %d, keep %v: %s is at %d, want the undo and then what was there", history, keep, k.ID, i)
+				}
+			}
+		}
+	}
+}
+
 // TestHistoryWithoutWhatIsUndone puts something into the way of a transaction that leaves the history when it is undone, as if
 // the process had died before: the next one to look must drop it.
 func TestHistoryWithoutWhatIsUndone(t *testing.T) {

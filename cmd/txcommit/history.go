@@ -66,7 +66,8 @@ func (a *app) undoCommand() *cobra.Command {
 		Short: "Put back what a transaction replaced",
 		Long: `Put back what a transaction of the history replaced or removed, and take away what it
 made, as a transaction of its own: all or nothing, and it can be undone in turn.
-Without an ID it is the last one. A path that has changed since is a conflict, and
+Without an ID it is the last one. Without --history it takes the place of what it
+undoes in the history, of which nothing else is dropped. A path that has changed since is a conflict, and
 nothing is done, unless --force puts back the old state all the same.`,
 		Example: `  txcommit undo --dry-run
   txcommit undo
@@ -75,6 +76,7 @@ nothing is done, unless --force puts back the old state all the same.`,
 		ValidArgsFunction: a.completeKept,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
 			id := strings.Join(args, "")
+			undo.KeepHistory = !cmd.Flags().Changed("history")
 			return a.withCommits(cmd.Context(), flags, func(st *txn.Store, rep *commitReport) error {
 				tx, err := st.BeginUndo(cmd.Context(), id, undo)
 				if err == nil {
@@ -88,6 +90,8 @@ nothing is done, unless --force puts back the old state all the same.`,
 		}),
 	}
 	flags.register(cmd.Flags())
+	history := cmd.Flags().Lookup("history")
+	history.Usage, history.DefValue = "keep what the last `N` transactions replaced, and drop what is beyond", ""
 	cmd.Flags().BoolVar(&undo.Force, "force", false, "put back also what has changed since")
 	return cmd
 }
