@@ -146,6 +146,21 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
+// TestGCSwept has a dead process's leftover come before the store is opened, and after: GC counts each once.
+func TestGCSwept(t *testing.T) {
+	root := t.TempDir()
+	_, err := commitOps(open(t, root, nil), ops(w("f", "new")))
+	must(t, err)
+	must(t, os.Mkdir(root+"/.txcommit/stage/before", 0o700))
+	st := open(t, root, nil)
+	for i, name := range []string{"after", "later"} {
+		must(t, os.Mkdir(root+"/.txcommit/stage/"+name, 0o700))
+		if done, err := st.GC(t.Context(), 0); err != nil || done.Swept != 2-i || len(done.Dropped) > 0 {
+			t.Errorf("GC with %s = %+v, %v; want %d swept, nothing dropped", name, done, err, 2-i)
+		}
+	}
+}
+
 // TestUndoKeepsHistory undoes the last of four transactions with each length of the history: with KeepHistory the undo takes
 // its place and nothing else goes; without it the length goes for the undo, too.
 func TestUndoKeepsHistory(t *testing.T) {

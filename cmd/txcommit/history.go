@@ -108,8 +108,8 @@ kept cannot be read or undone any more.`,
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
-				dropped, err := st.GC(cmd.Context(), int(keep))
-				a.report = &gcReport{keptDocs(dropped), recoveredDocs(st.Recovered())}
+				done, err := st.GC(cmd.Context(), int(keep))
+				a.report = &gcReport{keptDocs(done.Dropped), done.Swept, recoveredDocs(st.Recovered())}
 				return err
 			})
 		}),
@@ -230,6 +230,7 @@ func (r *showReport) text() string {
 
 type gcReport struct {
 	Dropped   []keptDoc      `json:"dropped"`
+	Swept     int            `json:"swept"`
 	Recovered []recoveredDoc `json:"recovered"`
 }
 
@@ -238,5 +239,5 @@ func (r *gcReport) text() string {
 	for _, d := range r.Dropped {
 		bytes += d.Bytes
 	}
-	return fmt.Sprintf("dropped %s (%s)\n", plural(len(r.Dropped), "transaction"), plural(bytes, "byte"))
+	return fmt.Sprintf("dropped %s (%s)\n", plural(len(r.Dropped), "transaction"), plural(bytes, "byte")) + sweptLine(r.Swept)
 }
