@@ -15,6 +15,7 @@ type given struct {
 	listing *listing
 	quick   bool  // TreeOptions.Quick
 	back    *back // of an undo
+	marked  bool  // the file that UpdateJSON has read begins with a byte order mark
 	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
 }
 

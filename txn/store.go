@@ -32,7 +32,7 @@ type Store struct {
 	users     int // the Store itself until Close, open transactions, running commits and views
 	open      map[*Tx]bool
 	recovered []Recovery
-	swept     int            // by Open
+	swept     int            // by Open, until GC tells it
 	viewers   map[string]int // open views by goroutine
 	emptied   chan struct{}  // closed when trash/ was emptied after the last commit; nil before the first
 	cleanup   error          // of emptying it
