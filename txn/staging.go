@@ -90,7 +90,7 @@ func (s *stage) link(w *want) error {
 	if err := s.dir.Symlink(w.target, st.at); err != nil {
 		return err
 	}
-	if w.heritage != nil && w.heritage.SetGID {
+	if w.heritage != nil && w.heritage.Group {
 		i, err := s.dir.Stat(st.at)
 		if err == nil && i.GID != w.heritage.GID {
 			err = s.dir.Chown(st.at, i.UID, w.heritage.GID)
@@ -248,8 +248,8 @@ func withoutName(f *os.File, err error) error {
 func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, err error) {
 	if w.replacesFile() {
 		changed, err = keepAttributes(sc, w, f, st.info)
-	} else if w.heritage != nil {
-		changed = w.heritage.SetGID || w.heritage.DefaultACL != nil
+	} else if h := w.heritage; h != nil && (h.Group && h.GID != st.info.GID || h.DefaultACL != nil) {
+		changed = true
 		err = inherit(f, w, false)
 	}
 	if err != nil {
@@ -270,7 +270,7 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, st *staged) (changed bool, 
 // inherit gives a staged file or folder what its target folder hands down.
 func inherit(f *os.File, w *want, folder bool) error {
 	err := fsys.Inherit(f, *w.heritage, w.perm, folder)
-	if errors.Is(err, fs.ErrPermission) && w.heritage.SetGID {
+	if errors.Is(err, fs.ErrPermission) && w.heritage.Group {
 		err = errors.Wrapf(err, "the group %d of its directory, which is handed down, cannot be given", w.heritage.GID)
 	}
 	return err
