@@ -209,10 +209,7 @@ func (tx *Tx) hold(o op) error {
 		return err
 	}
 	tx.ops = append(tx.ops, o)
-	if s := o.content; s != nil {
-		s.n = len(tx.streams)
-		tx.streams = append(tx.streams, s)
-	}
+	tx.number(o.content)
 	return nil
 }
 
