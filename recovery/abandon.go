@@ -37,8 +37,11 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 		return e.abandonStage(r, out)
 	}
 	p, err := e.Look()
-	if err != nil || !slices.Contains(p.orphans, id) {
-		return Outcome{}, errors.CombineErrors(err, errors.Wrapf(fs.ErrNotExist, "transaction %s", id))
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !slices.Contains(p.orphans, id) {
+		return Outcome{}, errors.Wrapf(fs.ErrNotExist, "transaction %s", id)
 	}
 	kept, err := e.KeepStage(id)
 	if err != nil {

@@ -141,6 +141,21 @@ func TestRefusedCommit(t *testing.T) {
 	}
 }
 
+// A commit whose stage folder is deleted meanwhile is incomplete, and says both that and what went wrong.
+func TestStageDeletedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("d")
+	w.write("d/T", "old")
+	w.install(exchange|expect, "d/T", "new")
+	_, err := w.run(func() {
+		w.must(os.RemoveAll(w.path(".txcommit/stage/" + txid)))
+	})
+	if !errors.Is(err, ErrIncomplete) || !errors.Is(err, errStageGone) || !errors.Is(err, errTaken) {
+		t.Errorf("Resume = %v, want that it is incomplete, and both errors of the files that are gone", err)
+	}
+	w.wantTree(map[string]string{"d": "folder 0755", "d/T": "old"})
+}
+
 // A commit that nobody disturbs leaves its record for the next put, unless redoing it could revert somebody's act.
 func TestCommit(t *testing.T) {
 	for name, tc := range map[string]struct {

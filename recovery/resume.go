@@ -62,7 +62,7 @@ func (r *Run) steps() error {
 	}
 	err := r.redoAll()
 	if r.fresh && r.stageGone() {
-		return Incomplete(errors.CombineErrors(errStageGone, err))
+		return Incomplete(errors.Join(errStageGone, err))
 	}
 	var no *refused
 	switch {

@@ -81,8 +81,11 @@ func attach(stage *fsys.Dir, path string, rec *journal.Record) error {
 	}
 	defer f.Close()
 	i, err := fsys.StatFile(f)
-	if err != nil || i.Size != int64(rec.Beside.Length) {
-		return errors.CombineErrors(PathErrno("stat", path, err), rec.Attach(nil))
+	if err != nil {
+		return PathErrno("stat", path, err)
+	}
+	if i.Size != int64(rec.Beside.Length) {
+		return rec.Attach(nil) // says what is wrong with it
 	}
 	b := make([]byte, i.Size)
 	if _, err := io.ReadFull(f, b); err != nil {

@@ -21,14 +21,15 @@ type TarOptions struct {
 
 // ApplyTar adds the writes of all that is in a tar archive, which is not compressed: files, folders and symbolic links
 // with their modes, exactly. A hard link becomes a copy. Owners, times and attributes are not taken over, and nothing is
-// removed; an id or conditions are for the caller to add. The contents are staged while the archive is read, and take
+// removed; an id or conditions are for the caller to add. Of several entries with one path the last one counts, as with tar,
+// whose -r appends it; a hard link means the entry that came before the link. The contents are staged while the archive is read, and take
 // little memory.
 //
 // An archive with devices or FIFOs, with names or links that lead out of the root, or without its end marker (it may be
 // cut) is an error that matches fs.ErrInvalid. After an error the transaction holds the ops before it: roll it back.
 func (tx *Tx) ApplyTar(r io.Reader, o TarOptions) error {
 	cut := &tail{r: r}
-	a := &archive{tx: tx, o: o, in: tar.NewReader(cut), dirs: map[string]bool{}, files: map[string]*stream{}}
+	a := &archive{tx: tx, o: o, in: tar.NewReader(cut), made: map[string]made{}, files: map[string]*stream{}}
 	for {
 		cut.ended, cut.zeros = false, 0
 		h, err := a.in.Next()
@@ -36,7 +37,7 @@ func (tx *Tx) ApplyTar(r io.Reader, o TarOptions) error {
 			if cut.ended && cut.zeros < 512 {
 				return invalidf("the archive ends without its end marker: it may be cut")
 			}
-			return nil
+			return a.dropOutdated()
 		}
 		if err != nil {
 			return archiveError(err)
@@ -81,8 +82,62 @@ type archive struct {
 	tx    *Tx
 	o     TarOptions
 	in    *tar.Reader
-	dirs  map[string]bool
+	made  map[string]made
 	files map[string]*stream // by their names in the archive
+	// outdated are the contents that later entries have replaced; hard links may mean them.
+	outdated []*stream
+}
+
+// made is the last entry for a path.
+type made struct {
+	name    string // in the archive
+	folder  bool
+	content *stream
+}
+
+// add adds the op of an entry, or puts it in the place of that of an earlier entry for its path.
+func (a *archive) add(name string, g given) error {
+	to := g.Path
+	was, again := a.made[to]
+	now := made{name, g.Kind == manifest.Mkdir, g.content}
+	if again && was.folder != now.folder {
+		return &Error{Op: a.tx.len(), Path: to, Err: invalidf(
+			"entry %q of the archive and %q before it have this path, and only one of them is a directory", name, was.name)}
+	}
+	a.made[to], a.files[name] = now, now.content
+	if !again {
+		return a.tx.add(g, nil)
+	}
+	if was.content != nil {
+		a.outdated = append(a.outdated, was.content)
+	}
+	return a.tx.replace(to, g)
+}
+
+// replace puts an op in the place of the one that ends on its path.
+func (tx *Tx) replace(path string, g given) error {
+	tx.mu.Lock()
+	defer tx.mu.Unlock()
+	if tx.done {
+		return ErrTxDone
+	}
+	i := tx.byPath[path]
+	if err := g.clean(nil); err != nil {
+		return &Error{Op: i, Path: path, Err: err}
+	}
+	tx.ops[i] = tx.shared.op(g)
+	tx.number(g.content)
+	return nil
+}
+
+// dropOutdated deletes the contents that no op has any more.
+func (a *archive) dropOutdated() error {
+	for _, s := range a.outdated {
+		if err := s.drop(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *archive) entry(h *tar.Header) error {
@@ -100,11 +155,10 @@ func (a *archive) entry(h *tar.Header) error {
 	mode := manifest.ModeOf(uint32(h.Mode))
 	switch h.Typeflag {
 	case tar.TypeDir:
-		if to == "." || a.dirs[to] {
+		if to == "." {
 			return nil
 		}
-		a.dirs[to] = true
-		return a.tx.add(given{Op: manifest.Op{Kind: manifest.Mkdir, Path: to, Mode: mode}}, nil)
+		return a.add(name, given{Op: manifest.Op{Kind: manifest.Mkdir, Path: to, Mode: mode}})
 	case tar.TypeReg, tar.TypeGNUSparse:
 		return a.file(name, to, mode, a.in)
 	case tar.TypeLink:
@@ -113,7 +167,7 @@ func (a *archive) entry(h *tar.Header) error {
 		if leaves(to, h.Linkname) {
 			return &Error{Op: a.tx.len(), Path: h.Name, Err: invalidf("is a link to %q, which leads out of the root", h.Linkname)}
 		}
-		return a.tx.add(given{Op: manifest.Op{Kind: manifest.Symlink, Path: to, Target: h.Linkname}}, nil)
+		return a.add(name, given{Op: manifest.Op{Kind: manifest.Symlink, Path: to, Target: h.Linkname}})
 	}
 	return &Error{Op: a.tx.len(), Path: h.Name, Err: invalidf("is a device or FIFO in the archive, and not made")}
 }
@@ -140,10 +194,9 @@ func leaves(at, target string) bool {
 // file adds a write with the content that r has.
 func (a *archive) file(name, to string, mode manifest.Mode, r io.Reader) error {
 	s := &stream{tx: a.tx, said: to}
-	if err := a.tx.add(given{Op: manifest.Op{Kind: manifest.Write, Path: to, Mode: mode}, content: s}, nil); err != nil {
+	if err := a.add(name, given{Op: manifest.Op{Kind: manifest.Write, Path: to, Mode: mode}, content: s}); err != nil {
 		return err
 	}
-	a.files[name] = s
 	_, err := io.Copy(s, r)
 	if err := s.Close(); err != nil {
 		return err

@@ -122,6 +122,35 @@ func TestApplyTar(t *testing.T) {
 	}
 }
 
+// TestApplyTarTwice has entries with one path: the last one counts, and a hard link means the entry before it. Nothing stays of
+// the contents that do not count.
+func TestApplyTarTwice(t *testing.T) {
+	big := strings.Repeat("0123456789", 20_000)
+	archive := archiveOf(t, "d/", "a=one", "first=>a", "./a=two"+big, "second=>a", "a=three", "third=>a", "third=>third",
+		"l->x", "l=file", "f=file", "f->x", "h=first", "h=>a", "d/")
+	want := map[string]string{
+		"a": "three", "first": "one", "second": "two" + big, "third": "three", "l": "file", "h": "three",
+	}
+	root := t.TempDir()
+	st := open(t, root, nil)
+	tx, err := st.Begin(t.Context())
+	must(t, err)
+	must(t, tx.ApplyTar(bytes.NewReader(archive), txn.TarOptions{}))
+	if left, err := filepath.Glob(root + "/.txcommit/stage/*/stream-*"); err != nil || len(left) != 1 {
+		t.Errorf("staged: %q, %v; want only the content of second", left, err)
+	}
+	_, err = tx.Commit(t.Context())
+	must(t, err)
+	for path, text := range want {
+		if got, err := os.ReadFile(filepath.Join(root, path)); err != nil || string(got) != text {
+			t.Errorf("%s: got %.20q, %v; want %.20q", path, got, err, text)
+		}
+	}
+	if to, err := os.Readlink(filepath.Join(root, "f")); err != nil || to != "x" {
+		t.Errorf("f leads to %q, %v; want x", to, err)
+	}
+}
+
 // TestApplyTarRefuses checks that an archive which is not what it should be changes nothing, and is no fault of the tree.
 func TestApplyTarRefuses(t *testing.T) {
 	good := archiveOf(t, "a=one", "b="+strings.Repeat("x", 100_000))
@@ -139,7 +168,9 @@ func TestApplyTarRefuses(t *testing.T) {
 		{"hard link above", archiveOf(t, "a=one", "l=>../x"), "is no file before it"},
 		{"hard link to nothing", archiveOf(t, "l=>a", "a=one"), "is no file before it"},
 		{"file through a link", archiveOf(t, "d/", "l->d", "l/f=two"), "cannot go together"},
-		{"the same twice", archiveOf(t, "a=one", "./a=two"), "both end on this path"},
+		{"file, then folder", archiveOf(t, "a=one", "a/"), `a: entry "a" of the archive and "a" before it have this path, and only one of them is a directory`},
+		{"folder, then link", archiveOf(t, "./d/", "d->a"), "only one of them is a directory"},
+		{"hard link to what became a link", archiveOf(t, "a=one", "a->b", "l=>a"), "is no file before it"},
 		{"no archive", []byte(strings.Repeat("no archive ", 100)), "not a whole tar archive"},
 		{"empty", nil, "end marker"},
 		{"cut in a file", good[:5000], "not a whole tar archive"},

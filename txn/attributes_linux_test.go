@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -236,5 +237,56 @@ func TestRootInAUsersStore(t *testing.T) {
 		if got := attributes(t, at); !strings.HasSuffix(got, " 65534:65534") {
 			t.Errorf("%s is %s, want it to be of 65534:65534", name, got)
 		}
+	}
+}
+
+// TestGroupOfTheFolder makes files, folders and links on an ext4 whose mount option gives each new entry the group of its
+// folder, and on one that has the option from its superblock, or not at all: they get the groups that the kernel gives.
+func TestGroupOfTheFolder(t *testing.T) {
+	needRoot(t)
+	for name, options := range map[string][2]string{"mounted so": {"", "grpid"}, "tuned so": {"bsdgroups", "defaults"}, "neither": {"", "defaults"}} {
+		t.Run(name, func(t *testing.T) {
+			image, root := filepath.Join(t.TempDir(), "image"), t.TempDir()
+			must(t, os.WriteFile(image, nil, 0o600))
+			must(t, os.Truncate(image, 16<<20))
+			for _, command := range [][]string{
+				{"mkfs.ext4", "-q", image}, {"tune2fs", "-o", options[0], image}, {"mount", "-o", "loop," + options[1], image, root},
+			} {
+				if command[2] == "" {
+					continue
+				}
+				if out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
+					missing(t, "ext4 on a loop device: %s: %v: %s", command[0], err, out)
+				}
+			}
+			t.Cleanup(func() { must(t, unix.Unmount(root, unix.MNT_DETACH)) })
+			must(t, os.Chown(root, 0, 4321)) // so has what is staged in it
+			for dir, gid := range map[string]int{"own": os.Getegid(), "other": 4322} {
+				must(t, os.Mkdir(filepath.Join(root, dir), 0o755))
+				must(t, os.Chown(filepath.Join(root, dir), 0, gid))
+			}
+			st := open(t, root, nil)
+			for _, dir := range []string{"own", "other"} {
+				for _, p := range []string{"native", "native.d", "native.l"} {
+					p = filepath.Join(root, dir, p)
+					switch filepath.Ext(p) {
+					case ".d":
+						must(t, os.Mkdir(p, 0o777))
+					case ".l":
+						must(t, os.Symlink("x", p))
+					default:
+						must(t, os.WriteFile(p, nil, 0o666))
+					}
+				}
+				_, err := commitOps(st, ops(w(dir+"/ours", ""), mkdir(dir+"/ours.d"), ln(dir+"/ours.l", "x")))
+				must(t, err)
+				for _, kind := range []string{"", ".d", ".l"} {
+					got, want := attributes(t, filepath.Join(root, dir, "ours"+kind)), attributes(t, filepath.Join(root, dir, "native"+kind))
+					if got != want {
+						t.Errorf("%s/ours%s: got %s, the kernel gives %s", dir, kind, got, want)
+					}
+				}
+			}
+		})
 	}
 }

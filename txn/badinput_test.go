@@ -95,6 +95,7 @@ func TestRefused(t *testing.T) {
 		{name: "JSON cut off", ops: ops(with(w("f", `{"a": 1`), asJSON)), says: "f: the new content is not valid JSON"},
 		{name: "two JSON values", ops: ops(with(w("f", `{} {}`), asJSON)), says: "f: the new content is not valid JSON: there is more after the value"},
 		{name: "JSON with equal keys", ops: ops(with(w("f", `{"a":1,"a":2}`), asJSON)), says: "f: the new content is not valid JSON"},
+		{name: "JSON after a byte order mark", ops: ops(with(w("f", "\ufeff{}"), asJSON)), says: "f: the new content is not valid JSON: it begins with a byte order mark"},
 		{name: "empty JSON", ops: ops(with(w("f", ""), asJSON)), says: "f: the new content is not valid JSON"},
 		{name: "remove nothing", ops: ops(rm("f")), is: fs.ErrNotExist, says: "remove f: no such file or directory"},
 		{name: "remove a full folder", tree: []string{"d/a=1"}, ops: ops(rm("d")), is: syscall.ENOTEMPTY, says: "remove d: directory not empty"},

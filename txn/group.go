@@ -221,7 +221,7 @@ func (g *group) commit() {
 	}
 	if len(done) > 0 {
 		res := g.members[0].c.res
-		res.Cleanup = errors.CombineErrors(res.Cleanup, g.ses.shrink(done...))
+		res.Cleanup = errors.Join(res.Cleanup, g.ses.shrink(done...))
 	}
 	for _, m := range going {
 		if m.err == nil {

@@ -3,6 +3,7 @@ package txn
 import (
 	"context"
 	"iter"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,12 +71,24 @@ func (s *Store) Show(ctx context.Context, id string) (*Kept, []Change, error) {
 	return &k, changes, err
 }
 
-// GC drops history beyond the last keep transactions, and what dead processes have left. It tells what it dropped.
-func (s *Store) GC(ctx context.Context, keep int) ([]Kept, error) {
-	var dropped []Kept
+// Cleared is what GC has deleted.
+type Cleared struct {
+	// Dropped are the transactions that are not in the history any more.
+	Dropped []Kept
+	// Swept counts what dead processes had staged, as in Report: what was found now, and what Open had found.
+	Swept int
+}
+
+// GC drops history beyond the last keep transactions, and what dead processes have left. What it has done is told also
+// beside an error.
+func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
+	done := &Cleared{}
 	if s.opts.ReadOnly {
-		return nil, errReadOnly()
+		return done, errReadOnly()
 	}
+	s.mu.Lock()
+	done.Swept, s.swept = s.swept, 0
+	s.mu.Unlock()
 	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
 		if ses == nil {
 			return nil
@@ -83,15 +96,16 @@ func (s *Store) GC(ctx context.Context, keep int) ([]Kept, error) {
 		if ses.readOnly {
 			return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
 		}
+		done.Swept += ses.swept
 		for _, r := range kept[:max(0, len(kept)-max(0, keep))] {
 			if err := ses.env.DropHistory(r.ID.String()); err != nil {
 				return err
 			}
-			dropped = append(dropped, keptOf(r))
+			done.Dropped = append(done.Dropped, keptOf(r))
 		}
 		return ses.emptyTrash()
 	})
-	return dropped, err
+	return done, err
 }
 
 // withKept runs f with the records of the transactions in the history, in their order; without a store there are none, and
@@ -203,6 +217,14 @@ func changesOf(r *journal.Record) []Change {
 	return out
 }
 
+// history is how many transactions the history holds at most after this one.
+func (tx *Tx) history() int {
+	if tx.keepHistory {
+		return math.MaxInt
+	}
+	return max(0, tx.store.opts.History)
+}
+
 // dropHistory takes out of history/ what is beyond the limit now that rec is finished, and the transaction that it undoes.
 func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *Tx) error {
 	ids := []string{}
@@ -211,7 +233,7 @@ func (s *session) dropHistory(kept []*journal.Record, rec *journal.Record, tx *T
 			ids = append(ids, id)
 		}
 	}
-	beyond := len(ids) - max(0, tx.store.opts.History)
+	beyond := len(ids) - tx.history()
 	if rec.Keep {
 		beyond++
 	} else if tx.stage.spread.Load() {
@@ -235,7 +257,7 @@ func (p *preparer) keep(res *Result) {
 	r.Consumed = slices.ContainsFunc(p.tx.ops, func(o op) bool {
 		return o.Kind == manifest.Tree && o.Move && !strings.Contains(filepath.ToSlash(o.source()), "/"+journal.StateFolder+"/")
 	})
-	if p.tx.store.opts.History <= 0 {
+	if p.tx.history() == 0 {
 		return
 	}
 	if res.NotKept = p.stage.spread.Load(); res.NotKept {

@@ -146,6 +146,55 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
+// TestGCSwept has a dead process's leftover come before the store is opened, and after: GC counts each once.
+func TestGCSwept(t *testing.T) {
+	root := t.TempDir()
+	_, err := commitOps(open(t, root, nil), ops(w("f", "new")))
+	must(t, err)
+	must(t, os.Mkdir(root+"/.txcommit/stage/before", 0o700))
+	st := open(t, root, nil)
+	for i, name := range []string{"after", "later"} {
+		must(t, os.Mkdir(root+"/.txcommit/stage/"+name, 0o700))
+		if done, err := st.GC(t.Context(), 0); err != nil || done.Swept != 2-i || len(done.Dropped) > 0 {
+			t.Errorf("GC with %s = %+v, %v; want %d swept, nothing dropped", name, done, err, 2-i)
+		}
+	}
+}
+
+// TestUndoKeepsHistory undoes the last of four transactions with each length of the history: with KeepHistory the undo takes
+// its place and nothing else goes; without it the length goes for the undo, too.
+func TestUndoKeepsHistory(t *testing.T) {
+	for history, beyond := range []int{0, 1, 2, 3, 4, 4} {
+		for _, keep := range []bool{false, true} {
+			root := t.TempDir()
+			st := open(t, root, &txn.Options{History: 5})
+			for i := range 4 {
+				_, err := commitOps(st, ops(w("f", fmt.Sprint(i))))
+				must(t, err)
+			}
+			was, err := st.History(t.Context())
+			must(t, err)
+			st = open(t, root, &txn.Options{History: history})
+			undo, err := st.Undo(t.Context(), "", txn.UndoOptions{KeepHistory: keep})
+			must(t, err)
+			want := beyond
+			if keep {
+				want = 4
+			}
+			kept, err := st.History(t.Context())
+			if err != nil || len(kept) != want {
+				t.Errorf("history %d, keep %v: %d are kept (%v), want %d", history, keep, len(kept), err, want)
+				continue
+			}
+			for i, k := range kept {
+				if i == 0 && k.ID != undo.ID || i > 0 && k.ID != was[i].ID {
+					t.Errorf("history %d, keep %v: %s is at %d, want the undo and then what was there", history, keep, k.ID, i)
+				}
+			}
+		}
+	}
+}
+
 // TestHistoryWithoutWhatIsUndone puts something into the way of a transaction that leaves the history when it is undone, as if
 // the process had died before: the next one to look must drop it.
 func TestHistoryWithoutWhatIsUndone(t *testing.T) {

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"io"
 	"io/fs"
@@ -24,9 +25,9 @@ type JSONOptions struct {
 }
 
 // UpdateJSON adds the write of a JSON file as edit leaves it. It reads path now, and edit changes the document, of which
-// all that it does not touch stays byte for byte: indentation, order of keys, the line break at the end. At commit the
-// file must still hold what was read, also if edit has changed nothing; otherwise that is ErrConflict, and the caller
-// begins again with a new transaction. What is not valid JSON, or does not conform to the schema, is an error, the
+// what it does not touch stays byte for byte: indentation, order of keys, the line break at the end, a byte order mark. At
+// commit the file must still hold what was read, also if edit has changed nothing; otherwise that is ErrConflict, and the
+// caller begins again with a new transaction. What is not valid JSON, or does not conform to the schema, is an error, the
 // latter at commit; several files of one transaction change together or not at all.
 //
 //	err := st.Update(ctx, func(tx *txn.Tx) error {
@@ -56,7 +57,7 @@ func (tx *Tx) UpdateJSON(path string, edit func(*jsondoc.Doc) error, o JSONOptio
 	}
 	return tx.add(given{Op: manifest.Op{
 		Kind: manifest.Write, Path: clean, Content: doc.Bytes(), Format: "json", Schema: o.Schema,
-	}}, []Cond{cond})
+	}, marked: cond != IfAbsent() && bytes.HasPrefix(text, []byte(byteOrderMark))}, []Cond{cond})
 }
 
 // readJSON reads a file of the tree, and returns the condition that it stays so.

@@ -49,6 +49,27 @@ func TestUpdateJSON(t *testing.T) {
 	}
 }
 
+// TestUpdateJSONKeepsMark edits a file that begins with a byte order mark, with a schema: the mark stays. A new file does
+// not get one.
+func TestUpdateJSONKeepsMark(t *testing.T) {
+	root := t.TempDir()
+	plant(t, root, "package.json=\ufeff{\"version\": \"1.4.0\"}", "s.json={\"required\": [\"version\"]}")
+	st := open(t, root, nil)
+	edit := func(path, missing string) error {
+		return st.Update(t.Context(), func(tx *txn.Tx) error {
+			return tx.UpdateJSON(path, bump, txn.JSONOptions{Schema: filepath.Join(root, "s.json"), Missing: missing})
+		})
+	}
+	must(t, edit("package.json", ""))
+	want := "\ufeff{\"version\": \"1.5.0\"}"
+	if got, err := os.ReadFile(filepath.Join(root, "package.json")); err != nil || string(got) != want {
+		t.Errorf("package.json: got %q, %v; want %q", got, err, want)
+	}
+	if err := edit("new.json", "\ufeff{}"); err == nil || !strings.Contains(err.Error(), "begins with a byte order mark") {
+		t.Errorf("a new file with a byte order mark: got error %v", err)
+	}
+}
+
 // TestUpdateJSONConflict changes a file between the edit and the commit, also one that the edit leaves as it was: the
 // commit is a conflict, and none of the files changes.
 func TestUpdateJSONConflict(t *testing.T) {

@@ -55,5 +55,5 @@ func (w *want) sameOwner(source fsys.Info) bool {
 	}
 	h := w.heritage()
 	return source.UID == uint32(os.Geteuid()) && (h == nil && source.GID == uint32(os.Getegid()) ||
-		h != nil && (h.SetGID && source.GID == h.GID || !h.SetGID && source.GID == uint32(os.Getegid())))
+		h != nil && (h.Group && source.GID == h.GID || !h.Group && source.GID == uint32(os.Getegid())))
 }

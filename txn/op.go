@@ -15,6 +15,7 @@ type given struct {
 	listing *listing
 	quick   bool  // TreeOptions.Quick
 	back    *back // of an undo
+	marked  bool  // the file that UpdateJSON has read begins with a byte order mark
 	scratch bool  // Source is a stage folder, which is nobody's any more after the commit
 }
 
@@ -56,7 +57,7 @@ func (g *given) alike(o *given) bool {
 		a.Expect == b.Expect && a.RequireParents == b.RequireParents && a.Recursive == b.Recursive && a.MissingOK == b.MissingOK &&
 		a.Replace == b.Replace && a.Prune == b.Prune && a.Move == b.Move && a.Times == b.Times && slices.Equal(a.Exclude, b.Exclude) &&
 		g.perm == o.perm && g.content == o.content && g.dir == o.dir && g.listing == o.listing && g.quick == o.quick &&
-		g.back == o.back && g.scratch == o.scratch
+		g.back == o.back && g.marked == o.marked && g.scratch == o.scratch
 }
 
 // said is the path that the user has written.

@@ -30,7 +30,7 @@ func TestSharedOps(t *testing.T) {
 		}
 	}
 	for i, other := range []given{
-		{perm: 1}, {content: &stream{}}, {dir: "d"}, {listing: &listing{}}, {quick: true}, {back: &back{}}, {scratch: true},
+		{perm: 1}, {content: &stream{}}, {dir: "d"}, {listing: &listing{}}, {quick: true}, {back: &back{}}, {marked: true}, {scratch: true},
 	} {
 		other.Op = plain.Op
 		if other.perm == 0 {
@@ -40,7 +40,7 @@ func TestSharedOps(t *testing.T) {
 			t.Errorf("field %d of given: the op shares the rest of one that has another", i)
 		}
 	}
-	if n := reflect.TypeFor[given]().NumField(); n != 8 {
+	if n := reflect.TypeFor[given]().NumField(); n != 9 {
 		t.Errorf("given has %d fields: compare the new ones in alike, and here", n)
 	}
 }

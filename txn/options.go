@@ -37,8 +37,9 @@ type Options struct {
 	Symlinks Symlinks
 	// History is for how many transactions what they replaced is kept, so that Undo can put it back. Each commit that has
 	// an effect drops what is beyond, whoever has kept it: a program that commits with the zero value drops what the command
-	// has kept; so does one that changes another mount, file system, subvolume or project than the root's, of which nothing is
-	// kept. It takes the space of the old files until then, and old secrets stay readable in .txcommit/history. The zero
+	// has kept. An undo is a commit, too, unless UndoOptions.KeepHistory says otherwise; so is one that changes another mount, file
+	// system, subvolume or project than the root's, of which nothing is kept. It takes the space of the old files until then,
+	// and old secrets stay readable in .txcommit/history. The zero
 	// value keeps nothing.
 	History int
 	// Jobs bounds how many files are staged at once; 0 means twice the number of processors that Go may use.

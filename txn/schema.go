@@ -28,8 +28,8 @@ type schema struct {
 }
 
 // conforms validates a content against the JSON Schema in a file.
-func (s *schemas) conforms(c content, file string) error {
-	r, err := c.open()
+func (s *schemas) conforms(c content, marked bool, file string) error {
+	r, err := openJSON(c, marked)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type session struct {
 	// readOnly says that the mount is: the locks are held all the same, but nothing can be changed.
 	readOnly bool
 	shut     bool
+	swept    int // by recover
 }
 
 // openSession locks the store whose state folder is given and opens its journal. With create, what is missing of a new
@@ -198,7 +199,9 @@ func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 			return recovery.Report{}, err
 		}
 	}
-	return s.env.Recover(p)
+	rep, err := s.env.Recover(p)
+	s.swept = rep.Swept
+	return rep, err
 }
 
 // lockView waits until no reader has a view, and keeps new ones out.

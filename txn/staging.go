@@ -96,7 +96,7 @@ func (s *stage) link(w *want) error {
 	if err := in.Symlink(w.target, at); err != nil {
 		return err
 	}
-	if h := w.heritage(); h != nil && h.SetGID {
+	if h := w.heritage(); h != nil && h.Group {
 		i, err := in.Stat(at)
 		if err == nil && i.GID != h.GID {
 			err = in.Chown(at, i.UID, h.GID)
@@ -258,8 +258,8 @@ func withoutName(f *os.File, err error) error {
 func (s *stage) dress(sc *scan, w *want, f *os.File, at string, i fsys.Info) (changed bool, err error) {
 	if w.replacesFile() {
 		changed, err = keepAttributes(sc, w, f, i)
-	} else if h := w.heritage(); h != nil {
-		changed = h.SetGID || h.DefaultACL != nil
+	} else if h := w.heritage(); h != nil && (h.Group && h.GID != i.GID || h.DefaultACL != nil) {
+		changed = true
 		err = inherit(f, w, false)
 	}
 	if err != nil {
@@ -282,7 +282,7 @@ func (s *stage) dress(sc *scan, w *want, f *os.File, at string, i fsys.Info) (ch
 func inherit(f *os.File, w *want, folder bool) error {
 	h := w.heritage()
 	err := fsys.Inherit(f, *h, w.perm, folder)
-	if errors.Is(err, fs.ErrPermission) && h.SetGID {
+	if errors.Is(err, fs.ErrPermission) && h.Group {
 		err = errors.Wrapf(err, "the group %d of its directory, which is handed down, cannot be given", h.GID)
 	}
 	return err

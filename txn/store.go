@@ -32,6 +32,7 @@ type Store struct {
 	users     int // the Store itself until Close, open transactions, running commits and views
 	open      map[*Tx]bool
 	recovered []Recovery
+	swept     int            // by Open, until GC tells it
 	viewers   map[string]int // open views by goroutine
 	emptied   chan struct{}  // closed when trash/ was emptied after the last commit; nil before the first
 	cleanup   error          // of emptying it
@@ -67,7 +68,7 @@ func (s *Store) start(ctx context.Context) error {
 		return s.refusePending(ctx)
 	}
 	rep, err := s.recover(ctx)
-	s.recovered = rep.Recovered
+	s.recovered, s.swept = rep.Recovered, rep.Swept
 	return err
 }
 
@@ -105,13 +106,15 @@ func errReadOnly() error { return errors.Wrap(fs.ErrPermission, "the store was o
 func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 	var rep recovery.Report
 	w := newWaiter(s.opts.lockTimeout())
-	if _, err := s.sweepUnmade(ctx, w); err != nil {
+	swept, err := s.sweepUnmade(ctx, w)
+	if err != nil {
 		return rep, err
 	}
-	err := s.locked(ctx, w, func(ses *session) (err error) {
+	err = s.locked(ctx, w, func(ses *session) (err error) {
 		rep, err = ses.recover(ctx)
 		return err
 	})
+	rep.Swept += swept
 	if err != nil && (len(rep.Recovered) > 0 || len(rep.Displaced) > 0) {
 		err = &RecoveryError{Report{Recovered: rep.Recovered, Swept: rep.Swept, Displaced: rep.Displaced}, err}
 	}

@@ -48,6 +48,14 @@ type stream struct {
 	failed error // a stream that has failed once cannot be committed
 }
 
+// number tells the stream of an op, if it has one, from the others.
+func (tx *Tx) number(s *stream) {
+	if s != nil {
+		s.n = len(tx.streams)
+		tx.streams = append(tx.streams, s)
+	}
+}
+
 // Write adds to the content. Its error is final.
 func (s *stream) Write(p []byte) (int, error) {
 	s.mu.Lock()
@@ -157,6 +165,19 @@ func (s *stream) open() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(s.buf)), nil
 	}
 	return s.tx.stage.dir.Open(s.at)
+}
+
+// drop deletes the content of a stream that is closed.
+func (s *stream) drop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf = nil
+	if s.at == "" {
+		return nil // a file without a name goes with the transaction
+	}
+	at := s.at
+	s.at = ""
+	return stageError("delete", s.tx.stage.dir.Unlink(at))
 }
 
 // moveTo renames the stream's file to its place in the stage folder, with the mode of a file made there.

@@ -16,7 +16,8 @@ import (
 
 // TestParentSwapped has another process that replaces a folder by a link to a folder outside, and back, as fast as it
 // can, while transactions write, remove, rename and chmod below it. Whatever comes of each, nothing outside is ever
-// touched, and what was committed is whole: all ops of a transaction or none.
+// touched, and what was committed is whole: all ops of a transaction or none. One in a hundred must be committed, or the
+// test would prove nothing.
 func TestParentSwapped(t *testing.T) {
 	const rootVar = "TXCOMMIT_TEST_SWAP"
 	if root := os.Getenv(rootVar); root != "" {
@@ -51,6 +52,9 @@ func TestParentSwapped(t *testing.T) {
 	_, _ = io.Copy(io.Discard, said)
 	must(t, swapper.Wait())
 	t.Logf("%d swaps, %d committed, %d refused", swaps, committed, refused)
+	if committed < tries/100 {
+		t.Errorf("%d of %d were committed, want at least %d", committed, tries, tries/100)
+	}
 	compareTrees(t, outside, wholeTree(t, filepath.Join(dir, "outside")))
 	st := open(t, root, nil) // what is pending now could be ended: nobody is in the way any more
 	if _, err := commitOps(st, ops(w("last", "x"))); err != nil {

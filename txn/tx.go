@@ -62,10 +62,11 @@ type Tx struct {
 	streams []*stream
 	schemas schemas
 
-	progress progress
-	undoes   string // the kept transaction that this one takes back, and its key
-	undone   *journal.Undone
-	kept     *fsys.Dir // the folder of that transaction
+	progress    progress
+	undoes      string // the kept transaction that this one takes back, and its key
+	undone      *journal.Undone
+	keepHistory bool      // see UndoOptions
+	kept        *fsys.Dir // the folder of that transaction
 
 	// compared are the files whose content was compared with what the transaction wants there.
 	compared byPath[*compared]
@@ -206,10 +207,7 @@ func (tx *Tx) hold(o op) error {
 		return err
 	}
 	tx.ops = append(tx.ops, o)
-	if s := o.content; s != nil {
-		s.n = len(tx.streams)
-		tx.streams = append(tx.streams, s)
-	}
+	tx.number(o.content)
 	return nil
 }
 

@@ -19,6 +19,10 @@ type UndoOptions struct {
 	// Force puts back also what has changed since, and what is kept as it is now where that was changed by another name.
 	// What is replaced then is kept as by any other transaction.
 	Force bool
+	// KeepHistory leaves the history as long as it is, whatever Options.History says: the undo takes the place of the
+	// transaction that it undoes, and nothing else is dropped. Without it Options.History goes for the undo as for any
+	// commit: with 0 the undo itself cannot be undone, and all that is beyond is dropped.
+	KeepHistory bool
 }
 
 // Undo takes back what a kept transaction did, by a transaction of its own with the same guarantee. id may be shortened;
@@ -58,7 +62,7 @@ func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx
 		return tx.undo(r, opts)
 	})
 	if err != nil {
-		return nil, errors.CombineErrors(err, tx.Rollback())
+		return nil, errors.Join(err, tx.Rollback())
 	}
 	return tx, nil
 }
@@ -66,6 +70,7 @@ func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx
 // undo adds the ops that take a kept transaction back.
 func (tx *Tx) undo(r *journal.Record, opts UndoOptions) error {
 	tx.undoes, tx.undone = r.ID.String(), &journal.Undone{ID: r.ID, Key: r.Key}
+	tx.keepHistory = opts.KeepHistory
 	tx.message = "undo of " + tx.undoes
 	if r.Message != "" {
 		tx.message += ": " + r.Message

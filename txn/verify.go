@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"io"
 
@@ -18,12 +19,12 @@ func (tx *Tx) checkContent(w *want) error {
 		}
 	}
 	if o.Format == "json" || o.Schema != "" {
-		if err := checkJSON(c); err != nil {
+		if err := checkJSON(c, o.marked); err != nil {
 			return err
 		}
 	}
 	if o.Schema != "" {
-		return tx.schemas.conforms(c, o.beside(o.Schema))
+		return tx.schemas.conforms(c, o.marked, o.beside(o.Schema))
 	}
 	return nil
 }
@@ -44,9 +45,33 @@ func checkDigest(c content, want [sha256.Size]byte) error {
 	return nil
 }
 
-// checkJSON reads the content as one strict JSON value.
-func checkJSON(c content) error {
+const byteOrderMark = "\ufeff"
+
+// openJSON opens a content at the beginning of its JSON text. A byte order mark before that, which RFC 8259, 8.1 forbids
+// to generate and many readers refuse, is an error unless the file has had it already: marked.
+func openJSON(c content, marked bool) (io.ReadCloser, error) {
 	r, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReaderSize(r, 64<<10)
+	start, _ := in.Peek(len(byteOrderMark)) // the next Read has the error
+	if string(start) == byteOrderMark {
+		if !marked {
+			_ = r.Close()
+			return nil, errors.New("the new content is not valid JSON: it begins with a byte order mark; save it as UTF-8 without BOM")
+		}
+		_, _ = in.Discard(len(start))
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{in, r}, nil
+}
+
+// checkJSON reads the content as one strict JSON value.
+func checkJSON(c content, marked bool) error {
+	r, err := openJSON(c, marked)
 	if err != nil {
 		return err
 	}

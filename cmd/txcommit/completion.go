@@ -5,6 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -121,7 +124,7 @@ func completeFlags(cmd *cobra.Command) {
 		if c, ok := f.Value.(*choice); ok {
 			must(cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(slices.Clone(c.allowed), cobra.ShellCompDirectiveNoFileComp)))
 		}
-		if f.Name == "root" || f.Name == "path" {
+		if f.Name == "root" {
 			must(cmd.MarkFlagDirname(f.Name))
 		}
 	}
@@ -148,6 +151,30 @@ func completeTopics(cmd *cobra.Command, args []string, _ string) ([]cobra.Comple
 		}
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFolders lets the shell complete folders below the root: one component at a time, so no space follows. Hidden ones
+// are for those who ask for them.
+func (a *app) completeFolders(_ *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const how = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	root, err := os.OpenRoot(a.flags.root)
+	if err != nil {
+		return nil, how
+	}
+	defer func() { _ = root.Close() }()
+	dir, base := path.Split(begun)
+	entries, _ := fs.ReadDir(root.FS(), path.Clean(dir)) // what leads out of the root is not a path to it
+	var out []cobra.Completion
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, base) || name[0] == '.' && base == "" || strings.ContainsAny(name, "\t\n") {
+			continue
+		}
+		if i, err := fs.Stat(root.FS(), path.Join(dir, name)); err == nil && i.IsDir() && name != ".txcommit" {
+			out = append(out, dir+name+"/")
+		}
+	}
+	return out, how
 }
 
 // completePending lets the shell complete the ids of unfinished transactions.

@@ -67,7 +67,8 @@ func (a *app) undoCommand() *cobra.Command {
 		Short: "Put back what a transaction replaced",
 		Long: `Put back what a transaction of the history replaced or removed, and take away what it
 made, as a transaction of its own: all or nothing, and it can be undone in turn.
-Without an ID it is the last one. A path that has changed since is a conflict, and
+Without an ID it is the last one. Without --history it takes the place of what it
+undoes in the history, of which nothing else is dropped. A path that has changed since is a conflict, and
 nothing is done, unless --force puts back the old state all the same.`,
 		Example: `  txcommit undo --dry-run
   txcommit undo
@@ -76,6 +77,7 @@ nothing is done, unless --force puts back the old state all the same.`,
 		ValidArgsFunction: a.completeKept,
 		RunE: a.command(func(cmd *cobra.Command, args []string) error {
 			id := strings.Join(args, "")
+			undo.KeepHistory = !cmd.Flags().Changed("history")
 			return a.withCommits(cmd.Context(), flags, func(st *txn.Store, rep *commitReport) error {
 				tx, err := st.BeginUndo(cmd.Context(), id, undo)
 				if err == nil {
@@ -89,6 +91,8 @@ nothing is done, unless --force puts back the old state all the same.`,
 		}),
 	}
 	flags.register(cmd.Flags())
+	history := cmd.Flags().Lookup("history")
+	history.Usage, history.DefValue = "keep what the last `N` transactions replaced, and drop what is beyond", ""
 	cmd.Flags().BoolVar(&undo.Force, "force", false, "put back also what has changed since")
 	return cmd
 }
@@ -105,8 +109,8 @@ kept cannot be read or undone any more.`,
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
-				dropped, err := st.GC(cmd.Context(), int(keep))
-				a.report = &gcReport{keptDocs(dropped), recoveredDocs(st.Recovered())}
+				done, err := st.GC(cmd.Context(), int(keep))
+				a.report = &gcReport{keptDocs(done.Dropped), done.Swept, recoveredDocs(st.Recovered())}
 				return err
 			})
 		}),
@@ -227,6 +231,7 @@ func (r *showReport) text() string {
 
 type gcReport struct {
 	Dropped   []keptDoc      `json:"dropped"`
+	Swept     int            `json:"swept"`
 	Recovered []recoveredDoc `json:"recovered"`
 }
 
@@ -235,5 +240,5 @@ func (r *gcReport) text() string {
 	for _, d := range r.Dropped {
 		bytes += d.Bytes
 	}
-	return fmt.Sprintf("dropped %s (%s)\n", plural(len(r.Dropped), "transaction"), plural(bytes, "byte"))
+	return fmt.Sprintf("dropped %s (%s)\n", plural(len(r.Dropped), "transaction"), plural(bytes, "byte")) + sweptLine(r.Swept)
 }

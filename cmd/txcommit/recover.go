@@ -110,9 +110,7 @@ func (r *recoverReport) fail(result string, f *failure) { r.Result, r.Error = re
 func (r *recoverReport) text() string {
 	var b strings.Builder
 	writeRecovered(&b, r.Recovered, r.Displaced)
-	if r.Swept > 0 {
-		fmt.Fprintf(&b, "swept %s of dead processes\n", plural(r.Swept, "leftover"))
-	}
+	b.WriteString(sweptLine(r.Swept))
 	switch {
 	case r.intact && r.Error == nil:
 		b.WriteString("the journal can be read: nothing to rebuild\n")
@@ -125,4 +123,12 @@ func (r *recoverReport) text() string {
 		b.WriteString("the tree may hold half of a transaction; the rest of its files are in the folders kept above\n")
 	}
 	return b.String()
+}
+
+// sweptLine tells of what dead processes have left, if there was something.
+func sweptLine(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("swept %s of dead processes\n", plural(n, "leftover"))
 }

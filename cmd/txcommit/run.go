@@ -73,6 +73,7 @@ fails, or CMD cannot be started, nothing has changed and the exit code is 125.`,
 	}
 	cmd.Flags().SetInterspersed(false) // what follows CMD is CMD's
 	flags.register(cmd.Flags())
+	must(cmd.RegisterFlagCompletionFunc("path", a.completeFolders))
 	return cmd
 }
 

@@ -77,7 +77,10 @@ func TestPowerCut(t *testing.T) {
 			if (total.Redone+total.Undone)*10 < total.States {
 				t.Errorf("%d states were redone, %d undone, want a tenth of all %d", total.Redone, total.Undone, total.States)
 			}
-			if total.Redone == 0 || total.Undone == 0 || total.Swept == 0 || total.Partial == 0 || total.Nested == 0 {
+			if total.Partial*20 < total.States { // decided, or being undone, and neither all old nor all new
+				t.Errorf("%d states had a tree in between, want a twentieth of all %d", total.Partial, total.States)
+			}
+			if total.Redone == 0 || total.Undone == 0 || total.Swept == 0 || total.Nested == 0 {
 				t.Errorf("%v: want some of each kind", total)
 			}
 			if len(total.Unmountable) > total.States/100 {

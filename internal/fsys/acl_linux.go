@@ -29,8 +29,10 @@ const (
 
 // Heritage is what a folder hands down to what is made in it.
 type Heritage struct {
-	// GID is the group that new entries get; valid if SetGID.
-	GID    uint32
+	// GID is the group that new entries get; valid if Group.
+	GID   uint32
+	Group bool
+	// SetGID says that new folders get the setgid bit.
 	SetGID bool
 	// DefaultACL is the folder's default ACL, or nil.
 	DefaultACL []byte
@@ -43,6 +45,7 @@ type Heritage struct {
 // Heritage reads what d hands down; i describes d.
 func (d *Dir) Heritage(i Info) (Heritage, error) {
 	h := Heritage{GID: i.GID, SetGID: i.Mode&0o2000 != 0, Project: d.project(), Folds: d.folds()}
+	h.Group = h.SetGID || d.givesGroup(i)
 	acl, err := xattr.FGet(d.f, aclDefault)
 	switch bare(err) {
 	case nil:
@@ -92,7 +95,7 @@ func (d *Dir) ProjectOf(name string) (id uint32, known bool) {
 // Inherit gives a file or folder that was made elsewhere with perm (before the umask) what it would have got if it
 // had been made in the folder of h: the group, the ACLs, and the permissions that follow from them.
 func Inherit(f *os.File, h Heritage, perm uint32, folder bool) error {
-	if h.SetGID {
+	if h.Group {
 		i, err := StatFile(f)
 		if err != nil {
 			return err
@@ -102,7 +105,7 @@ func Inherit(f *os.File, h Heritage, perm uint32, folder bool) error {
 				return err
 			}
 		}
-		if folder {
+		if folder && h.SetGID {
 			if err := ChmodFile(f, i.Mode|0o2000); err != nil {
 				return err
 			}

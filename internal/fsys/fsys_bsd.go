@@ -102,6 +102,7 @@ func (d *Dir) Volume() (Volume, error) { return Volume{Name: "local", FsyncEach:
 // Heritage is what a folder hands down to what is made in it. On the BSDs that is its group.
 type Heritage struct {
 	GID        uint32
+	Group      bool
 	SetGID     bool
 	DefaultACL []byte
 	Project    uint32
@@ -109,7 +110,7 @@ type Heritage struct {
 }
 
 // Heritage reads what d hands down; i describes d.
-func (d *Dir) Heritage(i Info) (Heritage, error) { return Heritage{GID: i.GID, SetGID: true}, nil }
+func (d *Dir) Heritage(i Info) (Heritage, error) { return Heritage{GID: i.GID, Group: true}, nil }
 
 // Inherit gives a file that was made elsewhere the group it would have got in the folder of h.
 func Inherit(f *os.File, h Heritage, _ uint32, _ bool) error {

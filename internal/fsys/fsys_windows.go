@@ -18,6 +18,7 @@ type Xattr struct {
 // Heritage is what a folder hands down to what is made in it.
 type Heritage struct {
 	GID        uint32
+	Group      bool
 	SetGID     bool
 	DefaultACL []byte
 	Project    uint32

@@ -29,14 +29,23 @@ import (
 
 // Doc is a JSON text that can be edited. Each call reads the text as far as it must; none keeps a tree in memory.
 type Doc struct {
-	text  []byte
+	mark  []byte // a byte order mark, or nothing
+	text  []byte // what follows it
 	style style
 }
 
+// byteOrderMark is what some programs put before a text. RFC 8259, 8.1 forbids to write it, and allows to read on after it.
+const byteOrderMark = "\ufeff"
+
 // Parse returns the document in a text, which it copies. The text is one JSON value in strict JSON: duplicate keys and
-// invalid UTF-8 are errors.
+// invalid UTF-8 are errors. A byte order mark before it, which npm for one accepts, is kept and otherwise ignored; where an
+// error tells an offset, it counts from behind the mark.
 func Parse(text []byte) (*Doc, error) {
 	text = slices.Clone(text)
+	mark := text[:0]
+	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
+		mark, text = text[:len(byteOrderMark):len(byteOrderMark)], text[len(byteOrderMark):]
+	}
 	dec := jsontext.NewDecoder(bytes.NewReader(text))
 	if err := dec.SkipValue(); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -47,11 +56,11 @@ func Parse(text []byte) (*Doc, error) {
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("there is more after the value, at byte %d", dec.InputOffset())
 	}
-	return &Doc{text, styleOf(text)}, nil
+	return &Doc{mark, text, styleOf(text)}, nil
 }
 
 // Bytes returns the text as it is now.
-func (d *Doc) Bytes() []byte { return slices.Clone(d.text) }
+func (d *Doc) Bytes() []byte { return slices.Concat(d.mark, d.text) }
 
 // Get decodes the value at a path into what into points to, as encoding/json does. That nothing is there matches
 // fs.ErrNotExist.

@@ -48,6 +48,8 @@ func TestEdits(t *testing.T) {
 		want       string
 	}{
 		{"value", packageJSON, set("1.5.0", "version"), change("1.4.0", "1.5.0")},
+		{"after a byte order mark", "\ufeff" + packageJSON, set("1.5.0", "version"), "\ufeff" + change("1.4.0", "1.5.0")},
+		{"whole after a byte order mark", "\ufeff{}", set(1), "\ufeff1"},
 		{"value in an object", packageJSON, set("^2", "dependencies", "left-pad"), change("^1.0.0", "^2")},
 		{"key with a slash", packageJSON, set("3", "dependencies", "@scope/pkg"), change(`g": "2"`, `g": "3"`)},
 		{"same value", packageJSON, set(map[string]any{"@scope/pkg": "2", "left-pad": "^1.0.0"}, "dependencies"), packageJSON},

@@ -40,7 +40,7 @@
 //	target            what the link says: 1 to 4095 bytes, no NUL
 //	mode              octal digits, "0755" or "755", up to "7777"
 //	sha256            64 hex digits, of the new content
-//	format, schema    "json"; a JSON Schema file (only along with format)
+//	format, schema    "json", without a byte order mark (RFC 8259); a JSON Schema file (only along with format)
 //	expect            "absent", "present" or {"sha256": 64 hex digits}
 //	parents           "make" (default) or "require"
 //	missing           "error" (default) or "ok"
