@@ -22,8 +22,8 @@ type TarOptions struct {
 // ApplyTar adds the writes of all that is in a tar archive, which is not compressed: files, folders and symbolic links
 // with their modes, exactly. A hard link becomes a copy. Owners, times and attributes are not taken over, and nothing is
 // removed; an id or conditions are for the caller to add. Of several entries with one path the last one counts, as with tar,
-// whose -r appends it; a hard link means the entry that came before the link. The contents are staged while the archive is read, and take
-// little memory.
+// whose -r appends it; a hard link means the entry that came before the link. The contents are staged while the archive is
+// read, and take little memory.
 //
 // An archive with devices or FIFOs, with names or links that lead out of the root, or without its end marker (it may be
 // cut) is an error that matches fs.ErrInvalid. After an error the transaction holds the ops before it: roll it back.
