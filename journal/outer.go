@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,6 +69,14 @@ func (s *Sub) Outer() (host, name string, ok bool) {
 		host = "."
 	}
 	return host, name, true
+}
+
+// Spread says that the transaction has outer folders.
+func (r *Record) Spread() bool {
+	return slices.ContainsFunc(r.Subs, func(s Sub) bool {
+		_, _, outer := s.Outer()
+		return outer
+	})
 }
 
 // OuterSub is the subfolder of a record that is the outer folder name in host.

@@ -104,6 +104,17 @@ func (e *Env) keepHistory(names []string) (kept []string, err error) {
 	return kept, PathError("sync", historyPath, e.History.Sync())
 }
 
+// endHistory drops all of it: what came before a transaction that is not kept cannot be undone without skipping that.
+func (e *Env) endHistory(rep *Report) error {
+	for _, r := range rep.Kept {
+		if err := e.DropHistory(r.ID.String()); err != nil {
+			return err
+		}
+	}
+	rep.Kept = nil
+	return nil
+}
+
 // DropHistory takes a folder out of history/; EmptyTrash follows. A folder that is gone is no error.
 func (e *Env) DropHistory(name string) error {
 	err := e.History.RenameNoReplace(name, e.Trash, name)

@@ -95,7 +95,7 @@ func readNote(stage *fsys.Dir, file string) (*journal.OuterNote, error) {
 	}
 	n, err := journal.DecodeOuterNote(b)
 	if err != nil {
-		return nil, nil //nolint:nilerr // see notes
+		return nil, nil // see notes
 	}
 	return n, nil
 }
@@ -189,9 +189,10 @@ func (e *Env) removeOuters(name string) (left bool, err error) {
 
 // refusesChange says that nothing can be removed there as things are: no reason to stop those who have no business there.
 func refusesChange(err error) bool {
-	switch err {
-	case syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EBUSY:
-		return true
+	for _, is := range []error{syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EBUSY} {
+		if errors.Is(err, is) {
+			return true
+		}
 	}
 	return false
 }

@@ -216,61 +216,64 @@ func TestOuterUnmounted(t *testing.T) {
 	}
 }
 
+// foreigners are what somebody may have put at a path, each with what is wrong with it elsewhere.
+var foreigners = map[string]struct {
+	put   func(s *spread, at string)
+	check func(s *spread, at string) string
+}{
+	"file": {func(s *spread, at string) {
+		s.write("m/theirs", "theirs")
+		s.rename("m/theirs", at)
+		s.must(unix.Chmod(s.path(at), 0o4751))
+		s.must(os.Chtimes(s.path(at), unixTime, unixTime))
+		s.must(unix.Setxattr(s.path(at), "user.note", []byte("mine"), 0))
+	}, func(s *spread, at string) string {
+		var b [16]byte
+		n, _ := unix.Getxattr(s.path(at), "user.note", b[:])
+		i := s.info(at)
+		if s.read(at) != "theirs" || i.Mode != 0o4751 || i.Mtime != unixTime.UnixNano() || string(b[:max(n, 0)]) != "mine" {
+			return fmt.Sprintf("%q, mode %o, time %d, attribute %q", s.read(at), i.Mode, i.Mtime, b[:max(n, 0)])
+		}
+		return ""
+	}},
+	"link": {func(s *spread, at string) {
+		s.remove(at)
+		s.must(os.Symlink("nowhere", s.path(at)))
+	}, func(s *spread, at string) string {
+		if to, _ := os.Readlink(s.path(at)); to != "nowhere" {
+			return to
+		}
+		return ""
+	}},
+	"folder": {func(s *spread, at string) {
+		s.remove(at)
+		s.mkdir(at)
+		s.mkdir(at + "/sub")
+		s.write(at+"/sub/f", "deep")
+		s.must(os.Symlink("f", s.path(at+"/sub/l")))
+		s.must(os.Chmod(s.path(at+"/sub"), 0o500))
+	}, func(s *spread, at string) string {
+		if to, _ := os.Readlink(s.path(at + "/sub/l")); s.read(at+"/sub/f") != "deep" || to != "f" || s.info(at+"/sub").Mode != 0o500 {
+			return s.read(at + "/sub/f")
+		}
+		return ""
+	}},
+	"FIFO": {func(s *spread, at string) {
+		s.remove(at)
+		s.must(unix.Mkfifo(s.path(at), 0o640))
+	}, func(s *spread, at string) string {
+		i, err := os.Lstat(s.path(at))
+		if err != nil || i.Mode() != os.ModeNamedPipe|0o640 {
+			return i.Mode().String()
+		}
+		return ""
+	}},
+}
+
 // TestOuterForeign has somebody's own content where a step takes it out, on another file system than displaced/: it gets
 // there, with mode, time and attributes, whatever it is, and once, also where a first try was cut after the copy.
 func TestOuterForeign(t *testing.T) {
-	for name, tt := range map[string]struct {
-		put   func(s *spread, at string)
-		check func(s *spread, at string) string
-	}{
-		"file": {func(s *spread, at string) {
-			s.write("m/theirs", "theirs")
-			s.rename("m/theirs", at)
-			s.must(unix.Chmod(s.path(at), 0o4751))
-			s.must(os.Chtimes(s.path(at), unixTime, unixTime))
-			s.must(unix.Setxattr(s.path(at), "user.note", []byte("mine"), 0))
-		}, func(s *spread, at string) string {
-			var b [16]byte
-			n, _ := unix.Getxattr(s.path(at), "user.note", b[:])
-			i := s.info(at)
-			if s.read(at) != "theirs" || i.Mode != 0o4751 || i.Mtime != unixTime.UnixNano() || string(b[:max(n, 0)]) != "mine" {
-				return fmt.Sprintf("%q, mode %o, time %d, attribute %q", s.read(at), i.Mode, i.Mtime, b[:max(n, 0)])
-			}
-			return ""
-		}},
-		"link": {func(s *spread, at string) {
-			s.remove(at)
-			s.must(os.Symlink("nowhere", s.path(at)))
-		}, func(s *spread, at string) string {
-			if to, _ := os.Readlink(s.path(at)); to != "nowhere" {
-				return to
-			}
-			return ""
-		}},
-		"folder": {func(s *spread, at string) {
-			s.remove(at)
-			s.mkdir(at)
-			s.mkdir(at + "/sub")
-			s.write(at+"/sub/f", "deep")
-			s.must(os.Symlink("f", s.path(at+"/sub/l")))
-			s.must(os.Chmod(s.path(at+"/sub"), 0o500))
-		}, func(s *spread, at string) string {
-			if to, _ := os.Readlink(s.path(at + "/sub/l")); s.read(at+"/sub/f") != "deep" || to != "f" || s.info(at+"/sub").Mode != 0o500 {
-				return s.read(at + "/sub/f")
-			}
-			return ""
-		}},
-		"FIFO": {func(s *spread, at string) {
-			s.remove(at)
-			s.must(unix.Mkfifo(s.path(at), 0o640))
-		}, func(s *spread, at string) string {
-			i, err := os.Lstat(s.path(at))
-			if err != nil || i.Mode() != os.ModeNamedPipe|0o640 {
-				return i.Mode().String()
-			}
-			return ""
-		}},
-	} {
+	for name, tt := range foreigners {
 		for _, cut := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				s := newSpread(t)
@@ -299,169 +302,6 @@ func TestOuterForeign(t *testing.T) {
 			})
 		}
 	}
-}
-
-// TestOuterAbandon gives a transaction up: the tree stays, and what was in the outer folder goes to displaced/ with the rest,
-// also by a rebuild; where it is not mounted it stays, and is told.
-func TestOuterAbandon(t *testing.T) {
-	for _, how := range []string{"mounted", "unmounted", "cut", "rebuild"} {
-		t.Run(how, func(t *testing.T) {
-			s := besiegedSpread(t)
-			s.exchange("m/T", outerAt+"/1.new") // the old content is nowhere else
-			if how != "rebuild" {
-				s.put(journal.Decided)
-			}
-			inDisplaced := ".txcommit/displaced/" + txid
-			want := []string{inDisplaced}
-			kept := inDisplaced + "/from.txcommit-" + txid + "-0/1.new"
-			switch how {
-			case "unmounted":
-				s.unmount()
-				want = append(want, outerAt)
-			case "cut": // half a copy of a first try
-				s.mkdir(".txcommit/stage/" + txid + "/from.txcommit-" + txid + "-0.part")
-				s.write(".txcommit/stage/"+txid+"/from.txcommit-"+txid+"-0.part/1.new", "ha")
-			}
-			var got []string
-			var err error
-			if how == "rebuild" {
-				got, err = s.env.KeepDead()
-			} else {
-				var out Outcome
-				out, err = s.env.Abandon(txid)
-				got = out.Displaced
-			}
-			if err != nil || !slices.Equal(got, want) {
-				t.Fatalf("got %q, %v, want %q", got, err, want)
-			}
-			if how == "unmounted" {
-				s.mount()
-				kept = outerAt + "/1.new"
-			}
-			if s.read("m/T") != "mT new" || s.read("T") != "T old" || s.read("m/gone") != "gone" || s.read(kept) != "mT old" {
-				t.Errorf("T %q, m/T %q, m/gone %q, %s %q", s.read("T"), s.read("m/T"), s.read("m/gone"), kept, s.read(kept))
-			}
-			if how != "unmounted" {
-				s.checkNoOuter()
-			}
-		})
-	}
-}
-
-// TestOuterSwept removes what dead processes have left: before the commit point, after the end, and with a note whose folder
-// was never made. While it is not mounted the stage folder waits.
-func TestOuterSwept(t *testing.T) {
-	for name, left := range map[string]func(s *spread){
-		"staged":     func(*spread) {},
-		"never made": func(s *spread) { s.remove(outerAt) },
-		"torn note":  func(s *spread) { s.remove(outerAt); s.write(".txcommit/stage/"+txid+"/outer-0", "half a no") },
-		"host gone":  func(s *spread) { s.must(os.Mkdir(s.path("m/h"), 0o700)); s.hostIn("m/h"); s.remove("m/h") },
-		"ended": func(s *spread) {
-			s.put(journal.Decided)
-			s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+txid+EndedSuffix)
-		},
-		"half a sink": func(s *spread) { s.remove(outerAt + "/1.new") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := besiegedSpread(t)
-			left(s)
-			if name == "staged" || name == "ended" {
-				s.unmount()
-				if rep, err := s.recover(); err != nil || rep.Swept != 0 {
-					t.Errorf("unmounted: %+v, %v; want it to wait", rep, err)
-				}
-				s.mount()
-			}
-			rep, err := s.recover()
-			if err != nil || rep.Swept != 1 || len(rep.Recovered) > 0 {
-				t.Errorf("recover: %+v, %v", rep, err)
-			}
-			if s.read("T") != "T old" || s.read("m/T") != "mT old" {
-				t.Errorf("T %q, m/T %q", s.read("T"), s.read("m/T"))
-			}
-			s.checkNoOuter()
-		})
-	}
-}
-
-// hostIn moves the outer folder to another host, as the note says then.
-func (s *spread) hostIn(host string) {
-	s.Helper()
-	s.rename(outerAt, host+"/"+filepath.Base(outerAt))
-	s.note("outer-0", &journal.OuterNote{Host: host, HostInode: s.inode(host), Top: "m", TopInode: s.inode("m")})
-}
-
-// TestOuterForgedNotes has notes that lead elsewhere than to an outer folder of the transaction: nothing but such a folder is
-// ever removed.
-func TestOuterForgedNotes(t *testing.T) {
-	const other = ".txcommit-019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a40-0"
-	for name, forge := range map[string]func(s *spread) *journal.OuterNote{
-		"out of the root": func(s *spread) *journal.OuterNote {
-			return &journal.OuterNote{Host: "..", HostInode: s.inode(".."), Top: "..", TopInode: s.inode("..")}
-		},
-		"absolute": func(s *spread) *journal.OuterNote {
-			return &journal.OuterNote{Host: s.root, HostInode: s.inode("."), Top: ".", TopInode: s.inode(".")}
-		},
-		"through a link": func(s *spread) *journal.OuterNote {
-			s.must(os.Symlink("m", s.path("l")))
-			return &journal.OuterNote{Host: "l", HostInode: s.inode("m"), Top: ".", TopInode: s.inode(".")}
-		},
-		"another host": func(s *spread) *journal.OuterNote {
-			return &journal.OuterNote{Host: "m", HostInode: s.inode("."), Top: ".", TopInode: s.inode(".")}
-		},
-		"into the state folder": func(s *spread) *journal.OuterNote {
-			s.mkdir(".txcommit/displaced/" + filepath.Base(outerAt))
-			return &journal.OuterNote{Host: ".txcommit/displaced", HostInode: s.inode(".txcommit/displaced"), Top: ".", TopInode: s.inode(".")}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := newSpread(t)
-			s.write(outerAt+"/f", "kept")
-			s.mkdir(other)
-			s.mkdir("m/" + other)
-			s.note("outer-0", forge(s))
-			s.must(os.Symlink("outer-0", s.path(".txcommit/stage/"+txid+"/outer-1")))
-			s.write(".txcommit/stage/"+txid+"/outer-01", "")
-			s.mkdir(".txcommit/stage/" + txid + "/outer-2")
-			beside := filepath.Join(filepath.Dir(s.root), filepath.Base(outerAt))
-			s.must(os.Mkdir(beside, 0o700))
-			defer os.RemoveAll(beside)
-			before := s.everything(s.root)
-			_, err := s.recover()
-			after := s.everything(s.root)
-			if _, err := os.Lstat(beside); err != nil {
-				t.Errorf("beside the root: %v", err)
-			}
-			for p := range before {
-				if !strings.Contains(p, ".txcommit/stage/") && before[p] != after[p] && filepath.Base(p) != "stage" {
-					t.Errorf("recover: %v; %s is %q, was %q", err, p, after[p], before[p])
-				}
-			}
-		})
-	}
-	t.Run("no folder", func(t *testing.T) {
-		s := newSpread(t)
-		s.remove(outerAt)
-		s.must(os.Symlink(".", s.path(outerAt)))
-		rep, err := s.recover()
-		if err != nil || rep.Swept != 1 || !s.exists(outerAt) {
-			t.Errorf("recover: %+v, %v; a link of that name is there: %t", rep, err, s.exists(outerAt))
-		}
-	})
-}
-
-// TestOuterReadOnlySweep leaves what lies on a file system that is mounted for reading only: nobody else is stopped by it.
-func TestOuterReadOnlySweep(t *testing.T) {
-	s := newSpread(t)
-	s.must(unix.Mount("", s.path("m"), "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
-	if rep, err := s.recover(); err != nil || rep.Swept != 0 || !s.exists(outerAt) {
-		t.Errorf("recover: %+v, %v", rep, err)
-	}
-	s.must(unix.Mount("", s.path("m"), "", unix.MS_REMOUNT|unix.MS_BIND, ""))
-	if rep, err := s.recover(); err != nil || rep.Swept != 1 {
-		t.Errorf("mounted for writing: %+v, %v", rep, err)
-	}
-	s.checkNoOuter()
 }
 
 var unixTime = time.Unix(1_000_000_000, 42)

@@ -137,6 +137,7 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		return rep, Incomplete(PathError("write", ".txcommit/journal.db", err))
 	}
 	var torn error
+	ends := false // the history: a transaction has taken effect that is not in it
 	for _, r := range p.records {
 		out, err := e.end(p, r)
 		if out.Outcome != "" {
@@ -156,9 +157,16 @@ func (e *Env) Recover(p *Pending) (Report, error) {
 		if out.Outcome == "completed" && r.Keep && !p.rebooted(r) {
 			rep.Kept = append(rep.Kept, r)
 		}
+		ends = ends || out.Outcome == "completed" && r.Spread()
 	}
 	rep.Kept = p.dropUndone(rep.Kept)
-	err := e.sweep(p, &rep)
+	var err error
+	if ends {
+		err = e.endHistory(&rep)
+	}
+	if err == nil {
+		err = e.sweep(p, &rep)
+	}
 	if err == nil {
 		err = e.sortHistory(p, &rep)
 	}

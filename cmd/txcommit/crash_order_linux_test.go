@@ -47,13 +47,14 @@ func TestOuterOrder(t *testing.T) {
 	}
 	never("the folder comes after its note", `mkdirat fd=root/m path=.txcommit`)
 	then("the folder", `mkdirat fd=root/m path=.txcommit-ID-0`)
-	then("barrier 1 there", `syncfs fd=`+outer)
-	then("barrier 1 at home", `syncfs fd=`+stage+`/ID`)
+	// While others have much unwritten data, a barrier is a sync of each file and folder.
+	then("barrier 1 there", `(syncfs|fsync) fd=`+outer)
+	then("barrier 1 at home", `(syncfs|fsync) fd=`+stage+`/ID`)
 	then("the commit point", `fdatasync fd=root/.txcommit/journal.db`)
 	never("no step before the commit point", `renameat2 fd=root/m path=a`)
 	then("the last step", `renameat2 fd=root/m path=dir -> moved`)
-	then("barrier 3 at home", `syncfs fd=`+stage+`/ID`)
-	then("barrier 3 there", `syncfs fd=`+outer)
+	then("barrier 3 at home", `(syncfs fd=`+stage+`/ID|fsync fd=root)`)
+	then("barrier 3 there", `(syncfs fd=`+outer+`|fsync fd=root/m)`)
 	never("not ended before", `renameat2 fd=`+stage+` path=ID -> ID.ended`)
 	then("the end", `renameat2 fd=`+stage+` path=ID -> ID.ended`)
 	then("the end is durable", `fsync fd=`+stage)
@@ -62,4 +63,29 @@ func TestOuterOrder(t *testing.T) {
 	then("it is gone durably", `fsync fd=root/m`)
 	never("its note stays until then", `renameat2 fd=`+stage+` path=ID.ended -> `)
 	then("the stage folder goes", `renameat2 fd=`+stage+` path=ID.ended -> ID.ended`)
+}
+
+// TestOuterEndsHistory kills a commit on two file systems among its steps: the recovery that completes it ends the history, as
+// the commit would have.
+func TestOuterEndsHistory(t *testing.T) {
+	bin := needBinary(t)
+	w := spreadWorkloads[0]
+	w.history = 1
+	s := w.ready(t, bin, filepath.Join(workFolder(t), "stand"))
+	match := func(c supervise.Call) bool { return c.Name == "renameat2" && strings.HasPrefix(c.Path, "l -> ") }
+	if res := s.apply(t, supervise.Fault{At: 1, Match: match, Kill: true}); res.Hit == nil {
+		t.Fatalf("not killed: exit code %d", res.ExitCode)
+	}
+	if res := s.run(t, supervise.Fault{}, supervise.Options{}, "recover"); res.ExitCode != exitOK {
+		t.Fatalf("recover: %s", res.Stderr)
+	}
+	if _, err := s.checkTree(renewed); err != nil {
+		t.Error(err)
+	}
+	if res := s.run(t, supervise.Fault{}, supervise.Options{}, "history"); !strings.Contains(string(res.Stdout), "nothing is kept") {
+		t.Errorf("history: %s", res.Stdout)
+	}
+	if err := s.checkRest(t, renewed); err != nil {
+		t.Error(err)
+	}
 }
