@@ -107,3 +107,29 @@ func TestHalfInstallFolderMoved(t *testing.T) {
 		})
 	}
 }
+
+// Of a rename onto a free name that is to be undone a power cut has shown both names, and the folder was moved away since. That
+// cannot be told from one that was never done: the transaction stays incomplete until the folder is back.
+func TestHalfRenameFolderMoved(t *testing.T) {
+	for _, half := range []bool{true, false} {
+		w := newWorld(t)
+		w.mkdir("d")
+		w.write("from", "x")
+		s := w.step(journal.Install, exchange|journal.Linked, "d/T")
+		w.link("from", w.staged(NewName(s.Num)))
+		w.prepared(s)
+		if half {
+			w.link(w.staged(NewName(s.Num)), "d/T")
+		}
+		w.put(journal.Aborting)
+		w.rename("d", "e")
+		if rep, err := w.recover(); !errors.Is(err, ErrIncomplete) {
+			t.Errorf("half %v: recover: %+v, %v; want ErrIncomplete", half, rep, err)
+		}
+		w.rename("e", "d")
+		if rep, err := w.recover(); err != nil {
+			t.Errorf("half %v: the folder is back: recover: %+v, %v", half, rep, err)
+		}
+		w.wantTree(map[string]string{"d": "folder 0755", "from": "x"})
+	}
+}

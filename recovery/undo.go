@@ -55,10 +55,16 @@ func (r *Run) cannotUndo(s *journal.Step, path string, err error) error {
 	return PathError("open", path, err)
 }
 
-// halfInstalled says that the staged file n has a second name, which nobody but an install gives it: T's half of a rename
-// that a power cut has shown half of, wherever T's folder is. A link to a user's file has others, and does not tell.
+// halfInstalled says that T may be the second name of the staged file n, as a power cut shows half of a rename, wherever T's
+// folder is. A file of ours has no other name. A user's may have some, and does not tell: only an exchange is never half done.
 func halfInstalled(s *journal.Step, n fsys.Info) bool {
-	return s.Kind == journal.Install && s.Flags&journal.Linked == 0 && n.Kind != fsys.Folder && n.Nlink > 1
+	if s.Kind != journal.Install || n.Kind == fsys.Folder {
+		return false
+	}
+	if s.Flags&journal.Linked != 0 {
+		return s.Flags&journal.Exchange == 0 || s.Old.Kind == 0
+	}
+	return n.Nlink > 1
 }
 
 func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {

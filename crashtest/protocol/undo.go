@@ -9,7 +9,7 @@ func (r *run) undo(i int) verdict {
 		if st.kind == remove {
 			name = oldName(r.tx, i)
 		}
-		if (st.kind == install || st.kind == remove) && m.same(m.look(name), r.rec.staged[i]) && !r.halfInstalled(st, m.look(name)) {
+		if (st.kind == install || st.kind == remove) && m.same(m.look(name), r.rec.staged[i]) && !r.halfInstalled(i, m.look(name)) {
 			return fine // it was never done
 		}
 		return cannot
@@ -39,9 +39,17 @@ func (r *run) undo(i int) verdict {
 	return v
 }
 
-// halfInstalled says that a staged file has a second name: T's half of a rename, wherever T's folder is.
-func (r *run) halfInstalled(st step, n inode) bool {
-	return st.kind == install && !st.linked() && !r.m.isFolder(n) && r.m.links(n) > 1 && r.m.bug != HalfInstallLeft
+// halfInstalled says that T may be a second name of a staged file: half of a rename, wherever T's folder is. A user's file,
+// which may have other names, does not tell.
+func (r *run) halfInstalled(i int, n inode) bool {
+	st := r.m.steps(r.tx)[i]
+	if st.kind != install || r.m.isFolder(n) || r.m.bug == HalfInstallLeft {
+		return false
+	}
+	if st.linked() {
+		return r.m.noswap || r.rec.old[i].inode == none
+	}
+	return r.m.links(n) > 1
 }
 
 func (r *run) undoInstall(i int, st step, at slot) verdict {
