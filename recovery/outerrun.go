@@ -83,12 +83,23 @@ func (r *Run) openHost(path string) (*fsys.Dir, error) {
 	return nil, errors.AssertionFailedf("folder %s is not in the record", path)
 }
 
-// topOf is what has to be mounted for a folder to be there, as far as the notes tell.
+// topOf is what is missing where a folder is not to be found: the top of the place that it is in, if that is not there either.
 func (r *Run) topOf(path string) string {
 	all, err := notes(r.stage, r.rec.ID.String())
+	if err != nil {
+		return path
+	}
 	for i := range all {
-		if err == nil && all[i].Host == path {
-			return all[i].Top
+		n := &all[i]
+		if n.Host != path {
+			continue
+		}
+		top, err := r.env.recorded(n.Top, n.TopInode)
+		if err == nil && top == nil {
+			return n.Top
+		}
+		if top != nil {
+			_ = top.Close()
 		}
 	}
 	return path

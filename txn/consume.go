@@ -91,7 +91,7 @@ func (s *scan) syncInPlace() error {
 		}
 	}
 	for _, w := range s.byPath.items {
-		if o := &s.tx.ops[w.op]; o.Kind != manifest.Tree || !o.Move || w.makes() {
+		if o := &s.tx.ops[w.op]; o.Kind != manifest.Tree || !o.Move || w.makes() || w.kind == wantGone {
 			continue
 		}
 		if v.SyncFS && w.folder.existing().info.Dev == s.res.root.info.Dev && (w.info.Kind != fsys.Folder || w.info.Dev == s.res.root.info.Dev) {

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/cockroachdb/errors"
@@ -269,6 +270,14 @@ func (s *stage) dropOuter(o *outer) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	maps.DeleteFunc(s.subs, func(_ string, sub uint32) bool { return sub == o.num })
+	all := s.staged.items
+	s.staged = byPath[*staged]{}
+	for _, st := range all {
+		if st.top().sub != o.num {
+			s.staged.put(st)
+		}
+	}
 	for i := range s.outers {
 		if s.outers[i] == o {
 			s.outers = append(s.outers[:i:i], s.outers[i+1:]...)

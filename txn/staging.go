@@ -106,7 +106,7 @@ func (s *stage) link(w *want) error {
 		}
 	}
 	if w.like != nil {
-		if err := s.likeLink(w.like, at); err != nil {
+		if err := s.likeLink(w.like, st.at()); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,52 @@
+package txn_test
+
+import (
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/txcommit/txcommit/txn"
+)
+
+// TestMovedThere moves a source to another mount, where something is pruned and something is in place already: the source goes.
+func TestMovedThere(t *testing.T) {
+	needRoot(t)
+	dir := memoryDir(t)
+	root := planted(t, dir)
+	mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+	plant(t, root, "f=home", "m/t/old=1", "m/t/same=2")
+	plant(t, dir, "src/new=3", "src/same=2")
+	st := open(t, root, nil)
+	tx, err := st.Begin(t.Context())
+	must(t, err)
+	must(t, tx.SyncTree("m/t", dir+"/src", txn.TreeOptions{Prune: true, Move: true}))
+	res, err := tx.Commit(t.Context())
+	if err != nil || res.Cleanup != nil {
+		t.Fatalf("%v, cleanup: %v", err, res.Cleanup)
+	}
+	if _, err := os.Lstat(dir + "/src/new"); !os.IsNotExist(err) {
+		t.Errorf("the source is there: %v", err)
+	}
+	got := contents(t, root)
+	if _, old := got["m/t/old"]; old || got["m/t/new"] != "3" || got["m/t/same"] != "2" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestUndoLinkThere undoes the removal of a link in a folder that is another mount by then.
+func TestUndoLinkThere(t *testing.T) {
+	needRoot(t)
+	root := planted(t, memoryDir(t))
+	plant(t, root, "b/f=1")
+	must(t, os.Symlink("f", root+"/b/l"))
+	st := open(t, root, &txn.Options{History: 1})
+	must(t, st.Update(t.Context(), func(tx *txn.Tx) error { return tx.Remove("b/l") }))
+	mountAt(t, root+"/b", root+"/b", "", unix.MS_BIND, "")
+	if _, err := st.Undo(t.Context(), "", txn.UndoOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(root + "/b/l"); err != nil || to != "f" {
+		t.Errorf("%q, %v", to, err)
+	}
+}
