@@ -74,7 +74,7 @@ type breaker struct {
 }
 
 func (b *breaker) pace() int {
-	if testing.Short() {
+	if b.w.sampled() {
 		return 2 * len(errnos)
 	}
 	return 1
@@ -82,7 +82,7 @@ func (b *breaker) pace() int {
 
 // skip lets short tests look at different calls for different errnos.
 func (b *breaker) skip() int {
-	if testing.Short() {
+	if b.w.sampled() {
 		return 2
 	}
 	return 0

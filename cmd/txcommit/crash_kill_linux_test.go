@@ -45,9 +45,9 @@ type killer struct {
 	cuts, nested, old, renewed int
 }
 
-// pace is 1, so that every call has its turn, but for short tests.
+// pace is 1, so that every call has its turn, but for samples.
 func (k *killer) pace() int {
-	if testing.Short() {
+	if k.w.sampled() {
 		return 7
 	}
 	return 1

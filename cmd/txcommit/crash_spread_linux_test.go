@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"testing"
 
 	"github.com/txcommit/txcommit/txn"
 )
@@ -81,4 +83,10 @@ var spread = layout{
 	"m/run":    "file 0644 run",
 	"m/t/same": "file 0600 same",
 	"m/t/old":  "file 0600 old",
+}
+
+// sampled says that a few calls of the workload do: in short tests; and of those that take a mount, and many minutes, unless
+// everything is required.
+func (w *workload) sampled() bool {
+	return testing.Short() || len(w.mounted) > 0 && os.Getenv("TXCOMMIT_REQUIRE") != "all"
 }
