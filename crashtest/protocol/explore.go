@@ -16,6 +16,7 @@ type Result struct {
 	Cut       bool // the time was up before all was seen
 }
 
+// String counts what was seen.
 func (r Result) String() string {
 	return fmt.Sprintf("%d states, %d crashes", r.States, r.Crashes)
 }

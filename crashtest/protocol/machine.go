@@ -75,6 +75,7 @@ type Violation struct {
 	point     int // if it is what can be seen at a point: which
 }
 
+// Error names the promise and says how it was broken.
 func (v *Violation) Error() string { return v.Invariant + ": " + v.Why }
 
 func (m *machine) violate(invariant, format string, args ...any) {

@@ -191,6 +191,7 @@ type OutcomeError struct {
 	Output          string
 }
 
+// Error says which step ended otherwise than predicted.
 func (e *OutcomeError) Error() string {
 	return fmt.Sprintf("seed %d: step %d: exit code %d, want %d\n%s", e.Seed, e.Step, e.Got, e.Want, e.Output)
 }
