@@ -1,5 +1,7 @@
 package protocol
 
+import "math/bits"
+
 // A change is one atomic change of one or two slots. A split one is the rename of a file from one folder to another: a
 // power cut may show its first half, the new name, without the second.
 type change struct {
@@ -176,7 +178,7 @@ func (d *disk) cuts(each func(after disk, first, second set)) {
 func (d *disk) restart() {
 	d.pending, d.waiting = [maxPending]change{}, 0
 	d.seen = d.durable
-	there := d.below(root)
+	there := d.below(1 << root)
 	for s := range slots {
 		if !there.has(uint8(folders[s])) {
 			d.seen[s] = none
@@ -195,33 +197,38 @@ func (d *disk) neverMade(kept set) (never set) {
 	return never
 }
 
-// below returns all that can be reached from a folder, with it.
-func (d *disk) below(dir inode) set {
-	all := set(1 << dir)
-	if dir == root || dir == stateDir {
-		all |= 1<<trashDir | 1<<keptDir | 1<<historyDir
-	}
-	for before := set(0); before != all; {
-		before = all
-		for s := range slots {
-			if !isMode(s) && d.seen[s] != none && all.has(uint8(folders[s])) {
-				all.add(uint8(d.seen[s]))
-			}
+// below returns all that can be reached from some folders, with them.
+func (d *disk) below(from set) set {
+	var in [64]set // by folder
+	for s := range slots {
+		if !isMode(s) && d.seen[s] != none {
+			in[folders[s]].add(uint8(d.seen[s]))
 		}
+	}
+	for _, dir := range []inode{root, stateDir} {
+		in[dir] |= 1<<trashDir | 1<<keptDir | 1<<historyDir
+	}
+	all := from
+	for todo := from; todo != 0; {
+		dir := bits.TrailingZeros64(uint64(todo))
+		todo = todo&^(1<<dir) | in[dir]&^all
+		all |= in[dir]
 	}
 	return all
 }
 
 // tree returns what users can reach outside the state folder, and visible that and what was put aside for them.
-func (d *disk) tree() set {
-	return d.below(dirP)&reach(d, dirP) | d.below(dirQ)&reach(d, dirQ) | d.below(dirR)&reach(d, dirR)
-}
+func (d *disk) tree() set { return d.below(d.tops()) }
 
-func (d *disk) visible() set { return d.tree() | d.below(keptDir) }
+func (d *disk) visible() set { return d.below(d.tops() | 1<<keptDir) }
 
-func reach(d *disk, dir inode) set {
-	if d.seen[atP] == dir || d.seen[atZ] == dir || d.seen[atQ] == dir || d.seen[atR] == dir {
-		return ^set(0)
+// tops are the folders of the tree that are in the root.
+func (d *disk) tops() (all set) {
+	for _, s := range []slot{atP, atZ, atQ, atR} {
+		switch dir := d.seen[s]; dir {
+		case dirP, dirQ, dirR:
+			all.add(uint8(dir))
+		}
 	}
-	return 0
+	return all
 }

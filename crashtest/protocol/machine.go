@@ -181,13 +181,14 @@ func (m *machine) crash() {
 	dead := m.s
 	dead.crashes++
 	m.born(&birth{state: &dead, how: kill, point: m.points})
+	var lost, kept state // without and with what the journal shows; there are many cuts
 	m.s.disk.cuts(func(after disk, first, second set) {
-		lost := dead
+		lost = dead
 		lost.disk, lost.clean = after, false
 		for tx := range lost.record {
 			lost.record[tx].rebooted = true
 		}
-		kept := lost
+		kept = lost
 		kept.journal.durable, kept.journal.reused = dead.journal.seen, false
 		lost.journal.seen = dead.journal.durable
 		lost.journal.broken = lost.journal.broken || dead.journal.reused
