@@ -31,6 +31,7 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.rootCommand()
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args to cobra
 	if completes(args) {
+		completeFlags(root)
 		return a.complete(ctx, root)
 	}
 	cmd, err := root.ExecuteContextC(ctx)
@@ -77,7 +78,6 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpCommand(a.helpCommand())
 	root.AddCommand(a.applyCommand(), a.syncCommand(), a.planCommand(), a.recoverCommand(), a.statusCommand(), a.historyCommand(), a.showCommand(), a.undoCommand(), a.gcCommand(), a.runCommand(), a.viewCommand(), a.doctorCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand(),
 		exitCodesTopic())
-	completeFlags(root)
 	root.InitDefaultHelpFlag() // or else what follows -h is taken for its value
 	return root
 }

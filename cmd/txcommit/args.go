@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -47,7 +48,7 @@ func usageError(cmd *cobra.Command, err error) error {
 }
 
 // outputShort is -o with its value attached, perhaps after other short flags without a value.
-var outputShort = regexp.MustCompile(`^-[qh]*o=?(.*)$`)
+var outputShort = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-[qh]*o=?(.*)$`) })
 
 // asksForJSON finds out whether args ask for JSON, for the case that parsing has ended at a mistake before it came to
 // --output. The last one counts.
@@ -74,7 +75,7 @@ func outputValue(arg string) (value string, found bool) {
 	if value, found = strings.CutPrefix(arg, "--output="); found {
 		return value, true
 	}
-	if m := outputShort.FindStringSubmatch(arg); m != nil {
+	if m := outputShort().FindStringSubmatch(arg); m != nil {
 		return m[1], true
 	}
 	return "", false

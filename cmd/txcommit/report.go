@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/txcommit/txcommit/txn"
@@ -196,20 +197,25 @@ func writeDisplaced(b *strings.Builder, paths []pathDoc) {
 	}
 }
 
+// Compiled when they are asked for: most commands are not.
 var (
-	stageName = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.ended)?$`)
-	outerName = regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]+$`)
-	asideName = regexp.MustCompile(`^[a-z.]+\.[0-9]{8}T[0-9]{6}\.[0-9]{9}$`)
+	stageName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.ended)?$`)
+	})
+	outerName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]+$`)
+	})
+	asideName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z.]+\.[0-9]{8}T[0-9]{6}\.[0-9]{9}$`) })
 )
 
 // whyKept tells by its name why something is in displaced/.
 func whyKept(name string) string {
 	switch {
-	case stageName.MatchString(name):
+	case stageName().MatchString(name):
 		return "what was left of the transaction"
-	case outerName.MatchString(name):
+	case outerName().MatchString(name):
 		return "left of the transaction where it could not be fetched: what it is on is not mounted"
-	case asideName.MatchString(name):
+	case asideName().MatchString(name):
 		return "set aside for a new one"
 	}
 	return "was in the way"

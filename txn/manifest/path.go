@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const (
@@ -63,7 +64,9 @@ func checkName(p, name string) error {
 
 // isOuter says that a name is that of a private folder that a transaction has in another file system; see package journal.
 func isOuter(name string) bool {
-	return strings.HasPrefix(name, stateDir+"-") && outer.MatchString(name)
+	return strings.HasPrefix(name, stateDir+"-") && outer().MatchString(name)
 }
 
-var outer = regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(0|[1-9][0-9]{0,3})$`)
+var outer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\.txcommit-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-(0|[1-9][0-9]{0,3})$`)
+})
