@@ -75,8 +75,9 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 		if i.Kind != fsys.Folder {
 			err = e.Stage.Unlink(n)
 		} else {
-			var left bool
-			if left, err = e.removeOuters(n); left && err == nil {
+			var left []Left
+			left, err = e.removeOuters(n)
+			if len(left) > 0 && err == nil {
 				continue // until what they are on is mounted again
 			}
 			if err == nil {
@@ -105,7 +106,7 @@ func (e *Env) SweepUnmade() (swept int, err error) {
 		if err != nil {
 			return swept, err
 		}
-		if left {
+		if len(left) > 0 {
 			continue
 		}
 		if !strings.HasSuffix(n, OwnerSuffix) && !strings.HasSuffix(n, newOwnerSuffix) {
