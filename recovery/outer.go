@@ -127,7 +127,10 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 	return d, nil
 }
 
-var errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
+var (
+	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
+	errAway     = errors.New("what it is on is not mounted")
+)
 
 // recorded opens a folder of the tree if it is the recorded one, and returns nil if it is not.
 func (e *Env) recorded(path string, id journal.Inode) (*fsys.Dir, error) {
@@ -149,11 +152,12 @@ func (e *Env) recorded(path string, id journal.Inode) (*fsys.Dir, error) {
 // idOf is the transaction of a name in stage/.
 func idOf(name string) string { return strings.TrimSuffix(name, EndedSuffix) }
 
-// Left is an outer folder that stays where it is, and why.
+// Left is something of a dead process that stays where it is.
 type Left struct {
 	// Path is where it was made, relative to the root.
 	Path string
-	Why  error
+	// Why it stays.
+	Why error
 }
 
 // withOuters calls f for each outer folder that the stage folder at name speaks of and whose host is there. away are the
@@ -175,7 +179,10 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 		n := &all[i]
 		host, err := e.host(n)
 		var no *unmounted
-		if err == errHostGone || err == syscall.EROFS || errors.As(err, &no) {
+		if errors.As(err, &no) {
+			err = errAway
+		}
+		if err == errHostGone || err == errAway || err == syscall.EROFS {
 			away = append(away, Left{n.path(), err})
 			continue
 		}
