@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,6 +147,23 @@ func TestOuterSwept(t *testing.T) {
 			s.checkNoOuter()
 		})
 	}
+}
+
+// TestOuterEndedUnderOlderJournal has a transaction that has ended, but for its outer folders, and then an older journal that does
+// not know it: it is none that was changing files, and what is left of it is swept.
+func TestOuterEndedUnderOlderJournal(t *testing.T) {
+	s := besiegedSpread(t)
+	s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+txid+EndedSuffix)
+	line, err := stampLine(s.env.State, dirty)
+	s.must(err)
+	s.must(s.env.writeStamp(line + fmt.Sprintf("%0*d\n", numberSize, 1_000_000)))
+	if old, err := s.env.outdated(); err != nil || !old {
+		t.Fatalf("outdated: %t, %v", old, err)
+	}
+	if rep, err := s.recover(); err != nil || rep.Swept != 1 {
+		t.Errorf("recover: %+v, %v", rep, err)
+	}
+	s.checkNoOuter()
 }
 
 // hostIn moves the outer folder to another host, as the note says then.
