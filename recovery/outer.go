@@ -271,7 +271,7 @@ func (e *Env) keepOuters(name string) (left []string, err error) {
 		kept := "from" + n.name
 		there, err := stage.Stat(kept)
 		if err == nil && !there.Exists() {
-			err = copyDurably(host, n.name, stage, kept, kept+".part")
+			err = below(n.Host, copyDurably(host, n.name, stage, kept, kept+".part"))
 		}
 		if err != nil {
 			return err
