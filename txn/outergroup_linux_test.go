@@ -129,6 +129,19 @@ func TestElsewhereAsUser(t *testing.T) {
 		if _, err := commitOps(st, ops(w("m/d/f", "newest"), chmod("m/d", 0o500))); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want an error that says %q", err, says)
 		}
+		_, err = commitOps(st, ops(w("f", "new"), chmod("m/d", 0o500))) // as is said
+		must(t, err)
+		must(t, os.Chmod(root+"/m/d", 0o700))
+		const mount = "use chmod(1) for a mount point"
+		if _, err := commitOps(st, ops(chmod("m", 0o555))); err == nil || !strings.Contains(err.Error(), mount) {
+			t.Errorf("got %v, want an error that says %q", err, mount)
+		}
+		must(t, os.Chmod(root+"/m", 0o555))
+		const shut = "to change the mode of a mount point takes a private folder in it; use chmod(1): directory m cannot be changed: permission denied"
+		if _, err := commitOps(st, ops(chmod("m", 0o755))); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), shut) {
+			t.Errorf("got %v, want an error that says %q", err, shut)
+		}
+		must(t, os.Chmod(root+"/m", 0o755))
 		if got := contents(t, root); got["f"] != "new" || got["m/f"] != "newer" || got["m/d/f"] != "new" {
 			t.Errorf("got %q", got)
 		}

@@ -107,8 +107,12 @@ func (p *preparer) uses(o *outer) bool {
 func (p *preparer) staysOpen(o *outer, steps []step) error {
 	for _, st := range steps {
 		if bits, _ := st.mode.Bits(); st.kind == journal.Chmod && st.path() == o.host && bits&0o300 != 0o300 && os.Geteuid() != 0 {
-			return &Error{Op: st.op, Path: st.said(), Err: errors.Newf("mode %04o would not let the transaction remove its private folder %s; "+
-				"change the mode in a transaction of its own", bits, o.path())}
+			advice := "change the mode in a transaction of its own"
+			if st.mounted() { // that one would have its private folder there, too
+				advice = "use chmod(1) for a mount point"
+			}
+			return &Error{Op: st.op, Path: st.said(), Err: errors.Newf(
+				"mode %04o would not let the transaction remove its private folder %s; %s", bits, o.path(), advice)}
 		}
 	}
 	return nil
