@@ -71,7 +71,7 @@ func (e *Env) abandonStage(rec *journal.Record, out Outcome) (Outcome, error) {
 }
 
 // KeepStage moves a stage folder whole to displaced/, durably, and returns its new path; nothing if it is gone. What is in
-// its outer folders goes with it; those whose file system is not mounted stay, and are returned too.
+// its outer folders goes with it; those that stay where they are are returned too: see keepOuters.
 func (e *Env) KeepStage(name string) ([]string, error) {
 	path := ".txcommit/stage/" + name
 	away, err := e.keepOuters(name)

@@ -153,6 +153,9 @@ func (r *Run) displace(s *journal.Step, sub *fsys.Dir, name string) error {
 		if err == nil {
 			r.displaced = append(r.displaced, displacedPath+"/"+fresh)
 		}
-		return err
+		if s.Kind == journal.Move {
+			return below(r.rec.Parents[s.ToParent].Path, err)
+		}
+		return below(r.rec.Subs[s.Sub].Name, err)
 	}
 }

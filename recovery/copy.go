@@ -91,7 +91,7 @@ func copyData(dst, src *os.File, size int64) error {
 
 func copyFolder(d *fsys.Dir, name string, to *fsys.Dir, toName string, i fsys.Info) error {
 	if i.MountRoot {
-		return syscall.EBUSY // what is mounted there is nothing of this folder's
+		return &mounted{name} // what is mounted there is nothing of this folder's
 	}
 	src, err := d.Sub(name)
 	if err != nil {
@@ -112,13 +112,31 @@ func copyFolder(d *fsys.Dir, name string, to *fsys.Dir, toName string, i fsys.In
 	}
 	for _, n := range names {
 		if err := copyEntry(src, n, dst, n); err != nil {
-			return err
+			return below(name, err)
 		}
 	}
 	if err := copyAttributes(dst.Handle(), src.Handle(), i); err != nil {
 		return err
 	}
 	return to.SetMtime(toName, i.Mtime)
+}
+
+// mounted says that something is mounted in what is to be copied: only the user knows what to do with it.
+type mounted struct{ at string }
+
+func (e *mounted) Error() string {
+	return "something is mounted at " + e.at + ", and has to be unmounted before what somebody has put here can be kept"
+}
+
+func (e *mounted) Unwrap() error { return syscall.EBUSY }
+
+// below puts the path of a folder to where something is mounted in it.
+func below(path string, err error) error {
+	var m *mounted
+	if errors.As(err, &m) {
+		return &mounted{path + "/" + m.at}
+	}
+	return err
 }
 
 // copyAttributes gives an open copy the owner, the extended attributes and the mode of the original, which is i.
@@ -164,6 +182,7 @@ func copyDurably(d *fsys.Dir, name string, to *fsys.Dir, fresh, part string) err
 		return err
 	}
 	if err := copyEntry(d, name, to, part); err != nil {
+		_ = to.RemoveAll(part) // as does the next try
 		return err
 	}
 	i, err := to.Stat(part)

@@ -39,8 +39,10 @@ func (e *Env) findOrphans(p *Pending) error {
 		if err != nil {
 			return PathError("stat", ".txcommit/stage/"+n, err)
 		}
-		if i.Kind == fsys.Folder {
+		if i.Kind == fsys.Folder && !strings.HasSuffix(n, EndedSuffix) { // with that it has ended, whatever the journal knows
 			p.orphans = append(p.orphans, n)
+		} else {
+			p.dead = append(p.dead, n)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,8 @@ func readNote(stage *fsys.Dir, file string) (*journal.OuterNote, error) {
 	return n, nil
 }
 
-// host opens the folder that an outer folder is in; nil if it is gone for good, and *unmounted if it may come back.
+// host opens the folder that an outer folder is in, also where it was moved within its place: then the note says where it is
+// now. It is errHostGone if it is not to be found there any more, and *unmounted if it may come back.
 func (e *Env) host(n *note) (*fsys.Dir, error) {
 	d, err := e.recorded(n.Host, n.HostInode)
 	if d != nil || err != nil {
@@ -113,8 +115,22 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 	if top == nil {
 		return nil, &unmounted{n.Top}
 	}
-	return nil, top.Close() // what it was in was moved or deleted by somebody, and it too
+	defer top.Close()
+	if err := top.Writable(); err == syscall.EROFS {
+		return nil, err // nothing can be done about it: to look for it now, and again and again, is in vain
+	}
+	d, below := find(top, n.HostInode)
+	if d == nil {
+		return nil, errHostGone
+	}
+	n.Host = path.Join(n.Top, below)
+	return d, nil
 }
+
+var (
+	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
+	errAway     = errors.New("what it is on is not mounted")
+)
 
 // recorded opens a folder of the tree if it is the recorded one, and returns nil if it is not.
 func (e *Env) recorded(path string, id journal.Inode) (*fsys.Dir, error) {
@@ -136,9 +152,17 @@ func (e *Env) recorded(path string, id journal.Inode) (*fsys.Dir, error) {
 // idOf is the transaction of a name in stage/.
 func idOf(name string) string { return strings.TrimSuffix(name, EndedSuffix) }
 
-// withOuters calls f for each outer folder that the stage folder at name speaks of and that is there; away collects the
-// paths of those whose file system is not.
-func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) error) (away []string, err error) {
+// Left is something of a dead process that stays where it is.
+type Left struct {
+	// Path is where it was made, relative to the root.
+	Path string
+	// Why it stays.
+	Why error
+}
+
+// withOuters calls f for each outer folder that the stage folder at name speaks of and whose host is there. away are the
+// others.
+func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) error) (away []Left, err error) {
 	stage, err := e.Stage.Sub(name)
 	if isGone(err) || err == syscall.ENOTDIR || err == syscall.ELOOP {
 		return nil, nil
@@ -156,10 +180,13 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 		host, err := e.host(n)
 		var no *unmounted
 		if errors.As(err, &no) {
-			away = append(away, n.path())
+			err = errAway
+		}
+		if err == errHostGone || err == errAway || err == syscall.EROFS {
+			away = append(away, Left{n.path(), err})
 			continue
 		}
-		if err == nil && host != nil {
+		if err == nil {
 			err = f(stage, host, n)
 			_ = host.Close()
 		}
@@ -170,21 +197,26 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 	return away, nil
 }
 
-// removeOuters removes, durably, the outer folders of a stage folder in which nothing is a user's. It says whether some
-// are left because what they are on is not mounted, or not for writing.
-func (e *Env) removeOuters(name string) (left bool, err error) {
+// removeOuters removes, durably, the outer folders of a stage folder in which nothing is a user's. It returns those that are
+// left because what they are on is not mounted, or not for writing.
+func (e *Env) removeOuters(name string) (left []Left, err error) {
 	mine, err := e.mine()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	away, err := e.withOuters(name, func(_, host *fsys.Dir, n *note) error {
 		err := RemoveOuter(host, n.name, mine)
 		if refusesChange(err) {
-			left, err = true, nil
+			left, err = append(left, Left{n.path(), err}), nil
 		}
 		return err
 	})
-	return left || len(away) > 0, err
+	for _, l := range away {
+		if l.Why != errHostGone { // that is for good, and what was in it is gone, or nobody knows where
+			left = append(left, l)
+		}
+	}
+	return left, err
 }
 
 // refusesChange says that nothing can be removed there as things are: no reason to stop those who have no business there.
@@ -224,13 +256,14 @@ func RemoveOuter(host *fsys.Dir, name string, ours func(fsys.Info) bool) error {
 }
 
 // keepOuters brings what is in the outer folders of a stage folder into the stage folder itself, durably. The paths of
-// those that cannot be had are returned: they stay where they are.
-func (e *Env) keepOuters(name string) (away []string, err error) {
+// those that stay where they are are returned: what they are on is not mounted, or not for writing, or what they are in is
+// not to be found, so that a user has to look for their name.
+func (e *Env) keepOuters(name string) (left []string, err error) {
 	mine, err := e.mine()
 	if err != nil {
 		return nil, err
 	}
-	return e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
+	away, err := e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
 		i, err := host.Stat(n.name)
 		if err != nil || i.Kind != fsys.Folder || !mine(i) {
 			return err
@@ -238,11 +271,18 @@ func (e *Env) keepOuters(name string) (away []string, err error) {
 		kept := "from" + n.name
 		there, err := stage.Stat(kept)
 		if err == nil && !there.Exists() {
-			err = copyDurably(host, n.name, stage, kept, kept+".part")
+			err = below(n.Host, copyDurably(host, n.name, stage, kept, kept+".part"))
 		}
 		if err != nil {
 			return err
 		}
-		return RemoveOuter(host, n.name, mine)
+		if err = RemoveOuter(host, n.name, mine); refusesChange(err) { // it is kept twice then
+			left, err = append(left, n.path()), nil
+		}
+		return err
 	})
+	for _, l := range away {
+		left = append(left, l.Path)
+	}
+	return left, err
 }

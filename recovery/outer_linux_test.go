@@ -304,4 +304,45 @@ func TestOuterForeign(t *testing.T) {
 	}
 }
 
+// TestOuterForeignMount has somebody's folder, with something mounted in it, where a step takes it out: it cannot be copied, which
+// is said with what there is to do, and nothing is left of the try. When that is unmounted it is kept, and so it is by who gives
+// the transaction up.
+func TestOuterForeignMount(t *testing.T) {
+	for _, abandons := range []bool{false, true} {
+		s := newSpread(t)
+		s.write("m/T", "old")
+		s.there(exchange, "T", "new")
+		s.remove("m/T")
+		s.mkdir("m/T")
+		s.mkdir("m/T/sub")
+		s.mkdir("m/T/sub/disk")
+		s.must(unix.Mount("tmpfs", s.path("m/T/sub/disk"), "tmpfs", 0, "size=1m"))
+		s.put(journal.Decided)
+		again := func() (Report, error) {
+			if !abandons {
+				return s.recover()
+			}
+			out, err := s.env.Abandon(txid)
+			return Report{Displaced: out.Displaced}, err
+		}
+		_, err := s.recover()
+		const at = outerAt + "/0.new/sub/disk"
+		for range 2 {
+			if !errors.Is(err, ErrIncomplete) || !errors.Is(err, unix.EBUSY) || !strings.Contains(err.Error(), "something is mounted at "+at+", and has to be unmounted") {
+				t.Fatalf("recover: %v", err)
+			}
+			if left, err := os.ReadDir(s.path(".txcommit/displaced")); err != nil || len(left) > 0 {
+				t.Errorf("displaced/ holds %v, %v", left, err)
+			}
+			_, err = again()
+		}
+		s.must(unix.Unmount(s.path(at), 0))
+		rep, err := again()
+		kept := ".txcommit/displaced/" + txid + map[bool]string{false: "-0-T", true: "/from" + filepath.Base(outerAt) + "/0.new"}[abandons] + "/sub/disk"
+		if err != nil || !s.exists(kept) {
+			t.Errorf("unmounted: %+v, %v; %s is there: %t", rep, err, kept, s.exists(kept))
+		}
+	}
+}
+
 var unixTime = time.Unix(1_000_000_000, 42)

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,59 @@ func TestOuterAbandon(t *testing.T) {
 	}
 }
 
+// TestOuterMoved moves the folder that an outer folder is in. Below the mount it is found by recovery and by who gives the
+// transaction up; elsewhere it is left, and who gives it up is told its path. It is also told where nothing can be removed.
+func TestOuterMoved(t *testing.T) {
+	name := filepath.Base(outerAt)
+	for how, tt := range map[string]struct {
+		move  func(s *spread)
+		told  []string // by who gives up
+		found bool
+	}{
+		"within": {func(s *spread) { s.mkdir("m/x"); s.mkdir("m/x/y"); s.rename("m/h", "m/x/y/h") }, nil, true},
+		"out":    {func(s *spread) { s.must(os.Rename(s.disk+"/in/h", s.disk+"/h")) }, []string{"m/h/" + name}, false},
+		"read-only": {func(s *spread) {
+			s.must(unix.Mount("", s.path("m"), "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""))
+		}, []string{"m/h/" + name}, true},
+	} {
+		start := func(t *testing.T, tt func(s *spread)) *spread {
+			t.Helper()
+			s := newSpread(t)
+			s.must(os.MkdirAll(s.disk+"/in/h", 0o700))
+			s.must(os.Rename(s.disk+"/"+name, s.disk+"/in/h/"+name))
+			s.unmount()
+			s.must(unix.Mount(s.disk+"/in", s.path("m"), "", unix.MS_BIND, ""))
+			s.write("m/h/"+name+"/1.new", "kept")
+			s.note("outer-0", &journal.OuterNote{Host: "m/h", HostInode: s.inode("m/h"), Top: "m", TopInode: s.inode("m")})
+			tt(s)
+			return s
+		}
+		t.Run(how+", given up", func(t *testing.T) {
+			s := start(t, tt.move)
+			got, err := s.env.KeepDead()
+			inDisplaced := ".txcommit/displaced/" + txid
+			if want := append([]string{inDisplaced}, tt.told...); err != nil || !slices.Equal(got, want) {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
+			if kept := s.read(inDisplaced + "/from" + name + "/1.new"); (kept == "kept") != tt.found {
+				t.Errorf("displaced/ holds %q", kept)
+			}
+		})
+		if how == "read-only" {
+			continue // see TestOuterReadOnlySweep
+		}
+		t.Run(how+", swept", func(t *testing.T) {
+			s := start(t, tt.move)
+			if rep, err := s.recover(); err != nil || rep.Swept != 1 {
+				t.Errorf("recover: %+v, %v", rep, err)
+			}
+			if _, err := os.Lstat(s.path("m/x/y/h/" + name)); err == nil {
+				t.Error("it is there")
+			}
+		})
+	}
+}
+
 // TestOuterSwept removes what dead processes have left: before the commit point, after the end, and with a note whose folder
 // was never made. While it is not mounted the stage folder waits.
 func TestOuterSwept(t *testing.T) {
@@ -93,6 +147,23 @@ func TestOuterSwept(t *testing.T) {
 			s.checkNoOuter()
 		})
 	}
+}
+
+// TestOuterEndedUnderOlderJournal has a transaction that has ended, but for its outer folders, and then an older journal that does
+// not know it: it is none that was changing files, and what is left of it is swept.
+func TestOuterEndedUnderOlderJournal(t *testing.T) {
+	s := besiegedSpread(t)
+	s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+txid+EndedSuffix)
+	line, err := stampLine(s.env.State, dirty)
+	s.must(err)
+	s.must(s.env.writeStamp(line + fmt.Sprintf("%0*d\n", numberSize, 1_000_000)))
+	if old, err := s.env.outdated(); err != nil || !old {
+		t.Fatalf("outdated: %t, %v", old, err)
+	}
+	if rep, err := s.recover(); err != nil || rep.Swept != 1 {
+		t.Errorf("recover: %+v, %v", rep, err)
+	}
+	s.checkNoOuter()
 }
 
 // hostIn moves the outer folder to another host, as the note says then.

@@ -18,6 +18,8 @@ type Report struct {
 	Recovered []Outcome
 	Swept     int
 	Displaced []string
+	// Left is what dead processes have staged that could not be deleted.
+	Left []Left
 	// Finished are the records that the next put deletes: their transactions have ended.
 	Finished []uuid.UUID
 	// Unsynced are the finished records of level process: what they did must be made durable before they go.
@@ -47,6 +49,14 @@ func (p *Pending) None() bool {
 
 // Unfinished says that a transaction has to be ended, for which the view lock is needed.
 func (p *Pending) Unfinished() bool { return len(p.records) > 0 || len(p.orphans) > 0 }
+
+// Leave tells why all that the stage folder holds of dead processes stays there.
+func (p *Pending) Leave(why error) (left []Left) {
+	for _, n := range p.dead {
+		left = append(left, Left{".txcommit/stage/" + n, why})
+	}
+	return left
+}
 
 // Leftovers counts what the stage folder holds of dead processes.
 func (p *Pending) Leftovers() int { return len(p.dead) }

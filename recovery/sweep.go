@@ -75,8 +75,10 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 		if i.Kind != fsys.Folder {
 			err = e.Stage.Unlink(n)
 		} else {
-			var left bool
-			if left, err = e.removeOuters(n); left && err == nil {
+			var left []Left
+			left, err = e.removeOuters(n)
+			rep.Left = append(rep.Left, left...)
+			if len(left) > 0 && err == nil {
 				continue // until what they are on is mounted again
 			}
 			if err == nil {
@@ -92,30 +94,31 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 }
 
 // SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record.
-func (e *Env) SweepUnmade() (swept int, err error) {
+func (e *Env) SweepUnmade() (rep Report, err error) {
 	dead, err := e.deadStages(nil)
 	if isGone(err) {
-		return 0, nil // another first transaction has failed and taken its half-made store away
+		return rep, nil // another first transaction has failed and taken its half-made store away
 	}
 	if err != nil {
-		return 0, err
+		return rep, err
 	}
 	for _, n := range dead {
 		left, err := e.removeOuters(n)
+		rep.Left = append(rep.Left, left...)
 		if err != nil {
-			return swept, err
+			return rep, err
 		}
-		if left {
+		if len(left) > 0 {
 			continue
 		}
 		if !strings.HasSuffix(n, OwnerSuffix) && !strings.HasSuffix(n, newOwnerSuffix) {
-			swept++
+			rep.Swept++
 		}
 		if err := e.Stage.RemoveAll(n); err != nil {
-			return swept, PathError("clean up", ".txcommit/stage/"+n, err)
+			return rep, PathError("clean up", ".txcommit/stage/"+n, err)
 		}
 	}
-	return swept, nil
+	return rep, nil
 }
 
 // throw moves a name of stage/ that no record speaks of to trash/ and deletes it there, so that no half of it is left in

@@ -22,14 +22,15 @@ func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 			return err
 		}
 		w := newWaiter(s.opts.lockTimeout())
-		swept, err := s.sweepUnmade(ctx, w)
+		unmade, err := s.sweepUnmade(ctx, w)
 		if err != nil {
 			return err
 		}
-		rep.Swept = swept
+		rep.Swept, rep.Left = unmade.Swept, unmade.Left
 		return s.locked(ctx, w, func(ses *session) error {
 			r, err := ses.recover(ctx)
-			rep.Recovered, rep.Swept, rep.Displaced = r.Recovered, swept+r.Swept, r.Displaced
+			rep.Recovered, rep.Displaced = r.Recovered, r.Displaced
+			rep.Swept, rep.Left = rep.Swept+r.Swept, append(rep.Left, r.Left...)
 			if terr := ses.emptyTrash(); err == nil { // also beside an error: that of a torn transaction comes once
 				err = terr
 			}

@@ -133,7 +133,7 @@ func (p *preparer) allowTarget(at place, leavesFolder bool) error {
 	switch {
 	case i.Immutable:
 		return errors.Wrap(syscall.EPERM, "it is immutable or append-only")
-	case i.MountRoot || !i.SameFS(at.folder.info):
+	case at.mounted():
 		return errors.Wrap(syscall.EBUSY, "it is a mount point, which cannot be replaced")
 	}
 	uid := uint32(os.Geteuid())
@@ -190,13 +190,20 @@ func (p *preparer) allowMerged(at place) error {
 // allowMounted refuses to change the mode of a file that is mounted, and sees to the place of a folder that is.
 func (p *preparer) allowMounted(at place) error {
 	switch {
-	case !at.info.MountRoot && at.info.SameFS(at.folder.info):
+	case !at.mounted():
 		return nil
 	case at.info.Kind != fsys.Folder:
 		return errors.Wrap(syscall.EBUSY, "it is a mount point")
 	}
-	return p.allowFolder(p.res.sub(at))
+	err := p.allowFolder(p.res.sub(at))
+	if errors.Is(err, syscall.EACCES) {
+		err = errors.Wrap(err, "to change the mode of a mount point takes a private folder in it; use chmod(1)")
+	}
+	return err
 }
+
+// mounted says that another mount, file system or subvolume begins at a place.
+func (p place) mounted() bool { return p.info.MountRoot || !p.info.SameFS(p.folder.info) }
 
 // allowChmod checks a change of mode, which only the owner may make.
 func (p *preparer) allowChmod(st *step) error {

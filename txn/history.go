@@ -77,6 +77,8 @@ type Cleared struct {
 	Dropped []Kept
 	// Swept counts what dead processes had staged, as in Report: what was found now, and what Open had found.
 	Swept int
+	// Left lists what could not be deleted of that, as in Report.
+	Left []Left
 }
 
 // GC drops history beyond the last keep transactions, and what dead processes have left. What it has done is told also
@@ -96,7 +98,7 @@ func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
 		if ses.readOnly {
 			return recovery.PathError("write", journal.StateFolder, syscall.EROFS)
 		}
-		done.Swept += ses.swept
+		done.Swept, done.Left = done.Swept+ses.swept, ses.left
 		for _, r := range kept[:max(0, len(kept)-max(0, keep))] {
 			if err := ses.env.DropHistory(r.ID.String()); err != nil {
 				return err

@@ -140,9 +140,15 @@ func TestMounts(t *testing.T) {
 		{ops(mv("top/sub/deep/z", "d/m/new/z")), syscall.EXDEV, "top/sub/deep/z and d/m/new/z are on different file systems"},
 		{ops(w("bound/one", "1"), w("top/two", "2")), nil, "bound and top are one directory, mounted twice"},
 		{ops(w("bound/sub/deep/z", "2"), rmAll("top/sub")), nil, "bound/sub is top/sub, mounted a second time"},
+		{ops(w("bound/sub/deep/z", "1"), rmAll("top/sub")), nil, "bound/sub is top/sub, mounted a second time"}, // it is in place
+		{ops(w("bound/sub/deep/z", "1"), w("top/sub/deep/z", "2")), nil, "bound/sub/deep/z: it is top/sub/deep/z, by another path"},
+		{ops(mkdir("bound"), rmAll("top")), nil, "bound is top, mounted a second time"},
 		{ops(w("way/mine", "2")), nil, "way is .txcommit/displaced, mounted a second time"},
 	} {
 		checkRefused(t, dir, r.ops, r.is, r.says)
+	}
+	if _, err := commitOps(open(t, filepath.Join(dir, "root"), nil), ops(w("bound/sub/deep/z", "1"), w("top/two", "2"))); err != nil {
+		t.Errorf("two files of one folder, one of them in place: %v", err)
 	}
 }
 

@@ -36,6 +36,9 @@ func (m *member) prepare(ses *session) (err error) {
 	if m.stage, err = m.c.tx.openStage(); err != nil {
 		return err
 	}
+	if err := m.stage.dropLost(m.scan); err != nil {
+		return err
+	}
 	if err := errors.Join(m.stage.stageAll(m.ctx, m.scan), m.scan.checkContents(false)); err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package txn
 
 import (
-	"maps"
 	"strings"
 
 	"github.com/cockroachdb/errors"
@@ -247,44 +246,4 @@ func (o *outer) make(s *stage) error {
 		err = errors.New("something was mounted there meanwhile; try again")
 	}
 	return recovery.PathErrno("stat", o.path(), err)
-}
-
-// outersThere makes sure that nobody has deleted or moved an outer folder.
-func (s *stage) outersThere() error {
-	for _, o := range s.outers {
-		i, err := o.in.Stat(o.name)
-		if err == nil && i.ID != o.id {
-			err = errors.Newf("%s was deleted or replaced by another program", o.path())
-		}
-		if err != nil {
-			return recovery.PathErrno("stat", o.path(), err)
-		}
-	}
-	return nil
-}
-
-// dropOuter removes an outer folder that nothing came of: what was to be changed there is as it should be by now.
-func (s *stage) dropOuter(o *outer) error {
-	if err := o.remove(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	maps.DeleteFunc(s.subs, func(_ string, sub uint32) bool { return sub == o.num })
-	all := s.staged.items
-	s.staged = byPath[*staged]{}
-	for _, st := range all {
-		if st.top().sub != o.num {
-			s.staged.put(st)
-		}
-	}
-	for i := range s.outers {
-		if s.outers[i] == o {
-			s.outers = append(s.outers[:i:i], s.outers[i+1:]...)
-			break
-		}
-	}
-	s.spread.Store(len(s.outers) > 0)
-	o.close()
-	return nil
 }

@@ -2,7 +2,9 @@ package txn_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/txcommit/txcommit/txn"
+	"github.com/txcommit/txcommit/txn/manifest"
 )
 
 // TestWritersElsewhere has many goroutines that write at home, on another file system, or on both: each commits as ever, and
@@ -126,6 +129,19 @@ func TestElsewhereAsUser(t *testing.T) {
 		if _, err := commitOps(st, ops(w("m/d/f", "newest"), chmod("m/d", 0o500))); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v, want an error that says %q", err, says)
 		}
+		_, err = commitOps(st, ops(w("f", "new"), chmod("m/d", 0o500))) // as is said
+		must(t, err)
+		must(t, os.Chmod(root+"/m/d", 0o700))
+		const mount = "use chmod(1) for a mount point"
+		if _, err := commitOps(st, ops(chmod("m", 0o555))); err == nil || !strings.Contains(err.Error(), mount) {
+			t.Errorf("got %v, want an error that says %q", err, mount)
+		}
+		must(t, os.Chmod(root+"/m", 0o555))
+		const shut = "to change the mode of a mount point takes a private folder in it; use chmod(1): directory m cannot be changed: permission denied"
+		if _, err := commitOps(st, ops(chmod("m", 0o755))); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), shut) {
+			t.Errorf("got %v, want an error that says %q", err, shut)
+		}
+		must(t, os.Chmod(root+"/m", 0o755))
 		if got := contents(t, root); got["f"] != "new" || got["m/f"] != "newer" || got["m/d/f"] != "new" {
 			t.Errorf("got %q", got)
 		}
@@ -155,41 +171,102 @@ func TestElsewhereAsUser(t *testing.T) {
 	}
 }
 
-// TestHostWithoutStep has another program do, between staging and the lock, what the transaction wants in the folder that its
-// outer folder is in: there is no step in it any more, and the rest is committed. If the folder was replaced, it is refused.
-func TestHostWithoutStep(t *testing.T) {
+// TestHostMeanwhile changes, while a transaction stages, the folder that its outer folder is in, by another transaction or
+// another program: it makes another outer folder and is committed, as at home, and nothing of the first one is left.
+func TestHostMeanwhile(t *testing.T) {
 	needRoot(t)
-	for name, tt := range map[string]struct {
-		meanwhile func(root string)
-		fails     bool
-	}{
-		"done by another": {func(root string) { must(t, os.WriteFile(root+"/m/a/f", []byte("new"), 0o600)) }, false},
-		"replaced": {func(root string) {
+	other := func(o ...manifest.Op) func(*testing.T, string) {
+		return func(t *testing.T, root string) {
+			t.Helper()
+			_, err := commitOps(open(t, root, nil), o)
+			must(t, err)
+		}
+	}
+	for name, meanwhile := range map[string]func(t *testing.T, root string){
+		"done by another": func(t *testing.T, root string) { must(t, os.WriteFile(root+"/m/a/f", []byte("new"), 0o600)) },
+		"replaced": func(t *testing.T, root string) {
 			must(t, os.Rename(root+"/m/a", root+"/m/was"))
 			must(t, os.Mkdir(root+"/m/a", 0o755))
-		}, true},
+		},
+		"a link": func(t *testing.T, root string) {
+			must(t, os.Rename(root+"/m/a", root+"/m/was"))
+			must(t, os.Symlink("was", root+"/m/a"))
+		},
+		"renamed": other(mv("m/a", "m/was")),
+		"removed": other(rmAll("m/a")),
 	} {
-		t.Run(name, func(t *testing.T) {
-			root := planted(t, memoryDir(t))
-			mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
-			plant(t, root, "f=old", "m/a/f=old", "m/b/f=old")
-			_, err := commitOps(open(t, root, nil), ops(w("made", "1")))
-			must(t, err)
-			var once sync.Once
-			st := open(t, root, &txn.Options{Progress: func(p txn.Progress) {
-				if p.Phase == txn.PhaseStage {
-					once.Do(func() { tt.meanwhile(root) })
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " late ", late), func(t *testing.T) {
+				root := planted(t, memoryDir(t))
+				mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+				plant(t, root, "f=old", "m/a/f=old", "m/b/f=old")
+				_, err := commitOps(open(t, root, nil), ops(w("made", "1")))
+				must(t, err)
+				var once sync.Once
+				var notes []string
+				st := open(t, root, &txn.Options{Jobs: 1, Progress: func(p txn.Progress) {
+					if p.Phase == txn.PhaseStage && (!late || p.Files == p.OfFiles) {
+						once.Do(func() { meanwhile(t, root) })
+					}
+					if p.Phase == txn.PhaseCommit {
+						notes, _ = filepath.Glob(root + "/.txcommit/stage/*/outer-*")
+					}
+				}})
+				res, err := commitOps(st, ops(w("f", "new"), w("m/a/f", "new"), w("m/b/f", "new")))
+				got := contents(t, root)
+				b, rerr := os.ReadFile(root + "/m/a/f") // maybe through a link
+				if err != nil || rerr != nil || res.Bytes != 9 || got["f"] != "new" || string(b) != "new" || got["m/b/f"] != "new" {
+					t.Errorf("%v, %+v: %q %v, %q", err, res, b, rerr, got)
 				}
-			}})
-			_, err = commitOps(st, ops(w("f", "new"), w("m/a/f", "new"), w("m/b/f", "new")))
-			got := contents(t, root)
-			if want := map[bool]string{false: "new", true: "old"}[tt.fails]; (err != nil) != tt.fails || got["f"] != want || got["m/b/f"] != want {
-				t.Errorf("%v: %q", err, got)
+				if len(notes) != 1 {
+					t.Errorf("notes: %q, want one", notes)
+				}
+				if was := got["m/was/f"]; was != "" && was != "old" && name != "a link" {
+					t.Errorf("m/was/f is %q", was)
+				}
+				if left := outerFolders(t, root); len(left) > 0 {
+					t.Errorf("left: %q", left)
+				}
+				checkLitter(t, root, true)
+			})
+		}
+	}
+}
+
+// TestRemovedElsewhere has writers in a folder on another file system that others keep renaming and removing, with whatever
+// outer folders are in it: all are committed but those that find nothing to rename, and nothing is left.
+func TestRemovedElsewhere(t *testing.T) {
+	needRoot(t)
+	root := planted(t, memoryDir(t))
+	mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+	st := open(t, root, nil)
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() {
+			for n := range 20 {
+				o := ops(w(fmt.Sprintf("m/a/%d", i), fmt.Sprint(n)), w(fmt.Sprint("home", i), fmt.Sprint(n)))
+				switch i {
+				case 0:
+					o = ops(rmAll("m/a"), rmAll("m/b"))
+					o[0].MissingOK, o[1].MissingOK = true, true
+				case 1:
+					o = ops(mv("m/a", "m/b"))
+				}
+				res, err := commitOps(st, o)
+				if i == 1 && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)) {
+					continue
+				}
+				if err != nil || res.Cleanup != nil && !errors.Is(res.Cleanup, syscall.ENOTEMPTY) {
+					t.Errorf("%s: %v, cleaning up: %v", describeOps(o), err, res.Cleanup)
+				}
 			}
-			if left := outerFolders(t, root); len(left) > 0 {
-				t.Errorf("left: %q", left)
-			}
-			checkLitter(t, root, true)
 		})
+	}
+	wg.Wait()
+	_, err := txn.Recover(t.Context(), root, nil) // another one may have put something into what was being deleted
+	must(t, err)
+	checkLitter(t, root, true)
+	if left := outerFolders(t, root); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }

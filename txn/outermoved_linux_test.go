@@ -2,6 +2,7 @@ package txn_test
 
 import (
 	"os"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -48,5 +49,41 @@ func TestUndoLinkThere(t *testing.T) {
 	}
 	if to, err := os.Readlink(root + "/b/l"); err != nil || to != "f" {
 		t.Errorf("%q, %v", to, err)
+	}
+}
+
+// TestDroppedElsewhere has another program do, between staging and the lock, all that a transaction wants on another mount: the
+// outer folder goes, and what was staged in it is forgotten, also where each file is synced by itself, as on an overlay.
+func TestDroppedElsewhere(t *testing.T) {
+	needRoot(t)
+	for _, kind := range []string{"tmpfs", "overlay"} {
+		t.Run(kind, func(t *testing.T) {
+			dir := t.TempDir()
+			root := planted(t, dir)
+			if kind == "overlay" {
+				plant(t, dir, "lower/", "upper/", "work/")
+				mountAt(t, "overlay", root, "overlay", 0, "lowerdir="+dir+"/lower,upperdir="+dir+"/upper,workdir="+dir+"/work")
+				must(t, os.Mkdir(root+"/m", 0o755))
+			}
+			mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+			plant(t, root, "f=old", "m/f=old")
+			_, err := commitOps(open(t, root, nil), ops(w("made", "1")))
+			must(t, err)
+			var once sync.Once
+			st := open(t, root, &txn.Options{Progress: func(p txn.Progress) {
+				if p.Phase == txn.PhaseStage && p.Files == p.OfFiles {
+					once.Do(func() { must(t, os.WriteFile(root+"/m/f", []byte("new"), 0o600)) })
+				}
+			}})
+			res, err := commitOps(st, ops(w("f", "new"), w("m/f", "new")))
+			got := contents(t, root)
+			if err != nil || res.Bytes != 3 || got["f"] != "new" || got["m/f"] != "new" {
+				t.Errorf("%v, %+v: %q", err, res, got)
+			}
+			if left := outerFolders(t, root); len(left) > 0 {
+				t.Errorf("left: %q", left)
+			}
+			checkLitter(t, root, true)
+		})
 	}
 }

@@ -7,9 +7,7 @@ import (
 
 	"github.com/cockroachdb/errors"
 
-	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/journal"
-	"github.com/txcommit/txcommit/recovery"
 )
 
 // allowAcross refuses a rename from one part of the tree to another: what is renamed is one inode.
@@ -52,9 +50,6 @@ func (p *preparer) allowProject(at place) error {
 // recordOuters puts the outer folders into the record, all of them: recovery starts with nothing before it has found them
 // all. One that nothing came of goes.
 func (p *preparer) recordOuters(steps []step) error {
-	if !p.stage.spread.Load() {
-		return nil
-	}
 	hosts := map[string]bool{}
 	for _, o := range slices.Clone(p.stage.outers) {
 		if !p.uses(o) {
@@ -77,6 +72,9 @@ func (p *preparer) recordOuters(steps []step) error {
 		if err := p.staysOpen(o, steps); err != nil {
 			return err
 		}
+	}
+	if len(hosts) == 0 && !p.mountsBelow() {
+		return nil
 	}
 	return p.checkAliases(steps, hosts)
 }
@@ -109,66 +107,12 @@ func (p *preparer) uses(o *outer) bool {
 func (p *preparer) staysOpen(o *outer, steps []step) error {
 	for _, st := range steps {
 		if bits, _ := st.mode.Bits(); st.kind == journal.Chmod && st.path() == o.host && bits&0o300 != 0o300 && os.Geteuid() != 0 {
-			return &Error{Op: st.op, Path: st.said(), Err: errors.Newf("mode %04o would not let the transaction remove its private folder %s; "+
-				"change the mode in a transaction of its own", bits, o.path())}
-		}
-	}
-	return nil
-}
-
-// inodeOf tells a folder from all others of this moment.
-type inodeOf struct {
-	dev uint64
-	id  fsys.ID
-}
-
-// checkAliases refuses what a bind mount makes possible: two paths of one folder, both with steps; a step in a folder that
-// another step takes away under its other path; a way into the state folder. hosts are folders of outer folders, true for
-// those in which there is no step: they must not go either.
-func (p *preparer) checkAliases(steps []step, hosts map[string]bool) error {
-	leaves := map[inodeOf]string{} // folders that go, by what they are
-	for _, st := range steps {
-		at := st.place
-		if st.kind == journal.Move {
-			at = *st.from
-		}
-		if st.kind != journal.Chmod && at.info.Kind == fsys.Folder {
-			leaves[inodeOf{at.info.Dev, at.info.ID}] = at.path()
-		}
-	}
-	if err := stateFolders(p.stage.state, leaves); err != nil {
-		return err
-	}
-	seen := map[inodeOf]string{}
-	for path, f := range p.allowed {
-		is := inodeOf{f.info.Dev, f.info.ID}
-		if other, ok := seen[is]; ok {
-			return errors.Newf("%s and %s are one directory, mounted twice; use one of the two paths", min(path, other), max(path, other))
-		}
-		seen[is] = path
-		for up := f; up != nil; up = up.parent {
-			if other, ok := leaves[inodeOf{up.info.Dev, up.info.ID}]; ok && (other != up.path || hosts[path]) {
-				return errors.Newf("%s is %s, mounted a second time", up.path, other)
+			advice := "change the mode in a transaction of its own"
+			if st.mounted() { // that one would have its private folder there, too
+				advice = "use chmod(1) for a mount point"
 			}
-		}
-	}
-	return nil
-}
-
-// stateFolders adds the state folder and what is in it to folders in which no step can be.
-func stateFolders(state *fsys.Dir, all map[inodeOf]string) error {
-	self, err := state.Self()
-	if err != nil {
-		return recovery.PathError("stat", journal.StateFolder, err)
-	}
-	all[inodeOf{self.Dev, self.ID}] = journal.StateFolder
-	for _, name := range []string{recovery.StageFolder, recovery.TrashFolder, recovery.DisplacedFolder, recovery.HistoryFolder} {
-		i, err := state.Stat(name)
-		if err != nil {
-			return recovery.PathError("stat", statePath(name), err)
-		}
-		if i.Exists() {
-			all[inodeOf{i.Dev, i.ID}] = statePath(name)
+			return &Error{Op: st.op, Path: st.said(), Err: errors.Newf(
+				"mode %04o would not let the transaction remove its private folder %s; %s", bits, o.path(), advice)}
 		}
 	}
 	return nil

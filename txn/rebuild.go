@@ -30,7 +30,7 @@ func Rebuild(ctx context.Context, root string, opts *Options) (*Report, error) {
 			defer ses.close()
 			r, err := ses.recover(ctx)
 			if !errors.Is(err, ErrJournal) {
-				rep.Recovered, rep.Swept, rep.Displaced, rep.Intact = r.Recovered, r.Swept, r.Displaced, true
+				rep.Recovered, rep.Swept, rep.Displaced, rep.Left, rep.Intact = r.Recovered, r.Swept, r.Displaced, r.Left, true
 				return err
 			}
 			ses.close()

@@ -10,6 +10,9 @@ import (
 // Recovery tells what became of one transaction that a crash had left unfinished.
 type Recovery = recovery.Outcome
 
+// Left is what a dead process has left and a recovery could not delete, and why. It is in nobody's way.
+type Left = recovery.Left
+
 // Result tells what a commit did.
 type Result struct {
 	// ID is the transaction's id, a UUIDv7; empty when nothing had to be done.
@@ -126,6 +129,8 @@ type Report struct {
 	Recovered []Recovery
 	// Swept counts stage folders of dead processes that were deleted.
 	Swept int
+	// Left lists what could not be deleted of them, because what it is on is not mounted, or not for writing.
+	Left []Left
 	// Displaced lists what was put aside instead of thrown away, as paths relative to the root.
 	Displaced []string
 	// Rebuilt is true when Rebuild has made a new journal; Intact, when it found one that can be read.

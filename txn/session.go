@@ -27,7 +27,9 @@ type session struct {
 	// readOnly says that the mount is: the locks are held all the same, but nothing can be changed.
 	readOnly bool
 	shut     bool
-	swept    int // by recover
+	// By recover:
+	swept int
+	left  []Left
 }
 
 // openSession locks the store whose state folder is given and opens its journal. With create, what is missing of a new
@@ -192,7 +194,7 @@ func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 		return recovery.Report{}, err
 	}
 	if s.readOnly {
-		return recovery.Report{Kept: p.Kept()}, nil
+		return recovery.Report{Kept: p.Kept(), Left: p.Leave(syscall.EROFS)}, nil
 	}
 	if p.Unfinished() {
 		if err := s.lockView(ctx); err != nil {
@@ -200,7 +202,7 @@ func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 		}
 	}
 	rep, err := s.env.Recover(p)
-	s.swept = rep.Swept
+	s.swept, s.left = rep.Swept, rep.Left
 	return rep, err
 }
 

@@ -104,19 +104,19 @@ func errReadOnly() error { return errors.Wrap(fs.ErrPermission, "the store was o
 
 // recover ends what a crash has left, if there is a store.
 func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
-	var rep recovery.Report
 	w := newWaiter(s.opts.lockTimeout())
-	swept, err := s.sweepUnmade(ctx, w)
+	unmade, err := s.sweepUnmade(ctx, w)
 	if err != nil {
-		return rep, err
+		return unmade, err
 	}
+	var rep recovery.Report
 	err = s.locked(ctx, w, func(ses *session) (err error) {
 		rep, err = ses.recover(ctx)
 		return err
 	})
-	rep.Swept += swept
+	rep.Swept += unmade.Swept
 	if err != nil && (len(rep.Recovered) > 0 || len(rep.Displaced) > 0) {
-		err = &RecoveryError{Report{Recovered: rep.Recovered, Swept: rep.Swept, Displaced: rep.Displaced}, err}
+		err = &RecoveryError{Report{Recovered: rep.Recovered, Swept: rep.Swept, Displaced: rep.Displaced, Left: rep.Left}, err}
 	}
 	return rep, err
 }

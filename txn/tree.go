@@ -197,7 +197,10 @@ func (t *treeScan) prune(n *node, f *folder) error {
 // pruned lists what goes of an entry that the source does not have: the whole of it, or, where something below is
 // excluded or a store, all the rest.
 func (t *treeScan) pruned(f *folder, name, rel string) (gone []*want, whole bool, err error) {
-	if name == journal.StateFolder || journal.IsOuter(name) || t.o.excludes(rel) {
+	if journal.IsOuter(name) {
+		return nil, true, nil // comes and goes by itself, and goes with its folder
+	}
+	if name == journal.StateFolder || t.o.excludes(rel) {
 		return nil, false, nil
 	}
 	i, err := t.res.stat(f, name)

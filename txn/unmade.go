@@ -15,17 +15,17 @@ import (
 // sweepUnmade deletes what dead processes have staged in a state folder that has not become a store: its first
 // transaction died before its commit point, and what was half made of the store. The state folder itself stays: others
 // may be making a store of it.
-func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (swept int, err error) {
+func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (rep recovery.Report, err error) {
 	state, err := openState(s.root)
 	if err != nil || state == nil {
-		return 0, err
+		return rep, err
 	}
 	defer closeDir(state)
 	if _, ok, err := isStore(state); err != nil || ok {
-		return 0, err
+		return rep, err
 	}
 	if err := checkOurs(state); err != nil {
-		return 0, err
+		return rep, err
 	}
 	env := recovery.Env{Root: s.root, State: state}
 	env.Stage, err = state.Sub(recovery.StageFolder)
@@ -33,38 +33,38 @@ func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (swept int, err erro
 	case err == nil:
 		defer closeDir(env.Stage)
 	case !errors.Is(err, fs.ErrNotExist):
-		return 0, stageError("open", err)
+		return rep, stageError("open", err)
 	case !halfMade(state):
-		return 0, nil
+		return rep, nil
 	}
 	if err := s.enter(ctx, w); err != nil {
-		return 0, err
+		return rep, err
 	}
 	defer s.leave()
 	lock, readOnly, err := lockStore(ctx, state, w)
 	if readOnly && errors.Is(err, syscall.EROFS) {
-		return 0, nil // nothing that anybody waits for
+		return rep, nil // nothing that anybody waits for
 	}
 	if err != nil {
-		return 0, err
+		return rep, err
 	}
 	defer func() { _ = lock.Close() }()
 	if readOnly {
-		return 0, nil
+		return rep, nil
 	}
 	if _, ok, err := isStore(state); err != nil || ok {
-		return 0, err // it is one by now, and recovered as such
+		return rep, err // it is one by now, and recovered as such
 	}
 	if err := checkUnmade(state); err != nil {
-		return 0, err
+		return rep, err
 	}
 	for _, name := range tempFiles {
 		if err := state.Unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return 0, recovery.PathError("clean up", statePath(name), err)
+			return rep, recovery.PathError("clean up", statePath(name), err)
 		}
 	}
 	if err := emptyTrash(&env); err != nil || env.Stage == nil {
-		return 0, err
+		return rep, err
 	}
 	return env.SweepUnmade()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,8 +111,10 @@ kept cannot be read or undone any more.`,
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
 			return a.withStore(cmd.Context(), allowUnsafeFS, func(st *txn.Store) error {
 				done, err := st.GC(cmd.Context(), int(keep))
-				a.report = &gcReport{keptDocs(done.Dropped), done.Swept, recoveredDocs(st.Recovered())}
-				return err
+				a.report = &gcReport{
+					Dropped: keptDocs(done.Dropped), Swept: done.Swept, Left: leftDocs(done.Left), Recovered: recoveredDocs(st.Recovered()),
+				}
+				return cmp.Or(err, notSwept(done.Left))
 			})
 		}),
 	}
@@ -230,9 +233,18 @@ func (r *showReport) text() string {
 }
 
 type gcReport struct {
+	Result    string         `json:"result,omitempty"` // beside an error
 	Dropped   []keptDoc      `json:"dropped"`
 	Swept     int            `json:"swept"`
+	Left      []leftDoc      `json:"left,omitempty"`
 	Recovered []recoveredDoc `json:"recovered"`
+	Error     *failure       `json:"error,omitempty"`
+}
+
+func (r *gcReport) fail(result string, f *failure) {
+	if r.Result, r.Error = result, f; len(r.Left) > 0 && result == "committed" {
+		r.Result = "pending" // only the sweep has failed
+	}
 }
 
 func (r *gcReport) text() string {
@@ -240,5 +252,8 @@ func (r *gcReport) text() string {
 	for _, d := range r.Dropped {
 		bytes += d.Bytes
 	}
-	return fmt.Sprintf("dropped %s (%s)\n", plural(len(r.Dropped), "transaction"), plural(bytes, "byte")) + sweptLine(r.Swept)
+	var b strings.Builder
+	fmt.Fprintf(&b, "dropped %s (%s)\n%s", plural(len(r.Dropped), "transaction"), plural(bytes, "byte"), sweptLine(r.Swept))
+	writeLeft(&b, r.Left)
+	return b.String()
 }

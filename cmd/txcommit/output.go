@@ -81,11 +81,7 @@ func (a *app) explain(err error) *failure {
 	case "interrupted":
 		f.Message = "interrupted: nothing was committed"
 	case "cleanup":
-		done := "committed"
-		if rep, ok := a.report.(*commitReport); ok && rep.Result == "unchanged" {
-			done = "nothing to do"
-		}
-		f.Message = "warning: " + done + ", but not cleaned up: " + f.Message
+		f.Message = "warning: " + a.done() + "not cleaned up: " + f.Message
 	}
 	if own, ok := errors.AsType[*fault](err); ok && own.hint != "" {
 		f.Hint = own.hint
@@ -101,6 +97,19 @@ func (a *app) explain(err error) *failure {
 		a.locate(f, op, err)
 	}
 	return f
+}
+
+// done begins the message about what was not cleaned up.
+func (a *app) done() string {
+	switch rep := a.report.(type) {
+	case *recoverReport, *gcReport:
+		return "" // there was nothing else to be done
+	case *commitReport:
+		if rep.Result == "unchanged" {
+			return "nothing to do, but "
+		}
+	}
+	return "committed, but "
 }
 
 // locate adds where the manifest has the op that went wrong. What is wrong whatever the tree holds is an error of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -71,6 +72,9 @@ func (a *app) recover(ctx context.Context, result string, o *txn.Options, way re
 	if r != nil {
 		a.report = newRecoverReport(result, r)
 	}
+	if err == nil && r != nil {
+		return notSwept(r.Left)
+	}
 	return a.opened(err)
 }
 
@@ -80,6 +84,7 @@ type recoverReport struct {
 	Recovered []recoveredDoc `json:"recovered"`
 	Swept     int            `json:"swept"`
 	Displaced []pathDoc      `json:"displaced"`
+	Left      []leftDoc      `json:"left,omitempty"`
 	Error     *failure       `json:"error,omitempty"`
 
 	intact, unended bool
@@ -88,6 +93,9 @@ type recoverReport struct {
 func newRecoverReport(result string, r *txn.Report) *recoverReport {
 	if result == "" {
 		result = "clean"
+		if len(r.Left) > 0 {
+			result = "pending"
+		}
 		if len(r.Recovered) > 0 {
 			result = "recovered"
 		}
@@ -100,17 +108,23 @@ func newRecoverReport(result string, r *txn.Report) *recoverReport {
 		Recovered: recoveredDocs(r.Recovered),
 		Swept:     r.Swept,
 		Displaced: displaced([]pathDoc{}, r.Displaced, r.Recovered),
+		Left:      leftDocs(r.Left),
 		intact:    r.Intact,
 		unended:   r.Unended,
 	}
 }
 
-func (r *recoverReport) fail(result string, f *failure) { r.Result, r.Error = result, f }
+func (r *recoverReport) fail(result string, f *failure) {
+	if r.Error = f; len(r.Left) == 0 || result != "committed" { // only the sweep has failed
+		r.Result = result
+	}
+}
 
 func (r *recoverReport) text() string {
 	var b strings.Builder
 	writeRecovered(&b, r.Recovered, r.Displaced)
 	b.WriteString(sweptLine(r.Swept))
+	writeLeft(&b, r.Left)
 	switch {
 	case r.intact && r.Error == nil:
 		b.WriteString("the journal can be read: nothing to rebuild\n")
@@ -123,6 +137,37 @@ func (r *recoverReport) text() string {
 		b.WriteString("the tree may hold half of a transaction; the rest of its files are in the folders kept above\n")
 	}
 	return b.String()
+}
+
+// leftDoc is what dead processes have left and could not be swept.
+type leftDoc struct {
+	Path pathDoc `json:"path"`
+	Why  string  `json:"why"`
+}
+
+func leftDocs(all []txn.Left) (docs []leftDoc) {
+	for _, l := range all {
+		docs = append(docs, leftDoc{pathDoc(l.Path), plain(l.Why)})
+	}
+	return docs
+}
+
+func writeLeft(b *strings.Builder, all []leftDoc) {
+	for _, l := range all {
+		fmt.Fprintf(b, "left: %s (%s)\n", quote(string(l.Path)), l.Why)
+	}
+}
+
+// notSwept is the error of a command that is there to sweep, and could not.
+func notSwept(left []txn.Left) error {
+	if len(left) == 0 {
+		return nil
+	}
+	return &fault{
+		at:   atCleanup,
+		hint: "nothing waits for it; when it can be reached and changed there, run 'txcommit recover'",
+		err:  &fs.PathError{Op: "delete", Path: left[0].Path, Err: left[0].Why},
+	}
 }
 
 // sweptLine tells of what dead processes have left, if there was something.

@@ -214,7 +214,7 @@ func whyKept(name string) string {
 	case stageName().MatchString(name):
 		return "what was left of the transaction"
 	case outerName().MatchString(name):
-		return "left of the transaction where it could not be fetched: what it is on is not mounted"
+		return "left where it is: what it is on is not mounted for writing, or the directory that it is in was moved; look for its name"
 	case asideName().MatchString(name):
 		return "set aside for a new one"
 	}
