@@ -31,13 +31,23 @@ func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 			r, err := ses.recover(ctx)
 			rep.Recovered, rep.Displaced = r.Recovered, r.Displaced
 			rep.Swept, rep.Left = rep.Swept+r.Swept, append(rep.Left, r.Left...)
-			if terr := ses.emptyTrash(); err == nil { // also beside an error: that of a torn transaction comes once
-				err = terr
-			}
+			rep.Left = append(rep.Left, leftOver(ses.emptyTrash())...) // beside an error, too: that of a torn transaction comes once
 			return err
 		})
 	})
 	return rep, err
+}
+
+// leftOver tells what stays because of an error of emptyTrash.
+func leftOver(err error) []Left {
+	var pe *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &pe):
+		return []Left{{Path: pe.Path, Why: pe.Err}}
+	}
+	return []Left{{Path: statePath(recovery.TrashFolder), Why: err}}
 }
 
 // withStore runs f with a store that was not recovered.

@@ -105,7 +105,8 @@ func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
 			}
 			done.Dropped = append(done.Dropped, keptOf(r))
 		}
-		return ses.emptyTrash()
+		done.Left = append(done.Left, leftOver(ses.emptyTrash())...)
+		return nil
 	})
 	return done, err
 }

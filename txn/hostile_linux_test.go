@@ -73,6 +73,39 @@ func TestImmutable(t *testing.T) {
 	}
 }
 
+// TestTrashStays tells what the kernel does not delete of what was replaced. It is in nobody's way, and no failure of what
+// was asked for.
+func TestTrashStays(t *testing.T) {
+	needRoot(t)
+	root := t.TempDir()
+	st := open(t, root, nil)
+	_, err := commitOps(st, ops(w("f", "1")))
+	must(t, err)
+	must(t, st.Close()) // with what it deletes in the background
+	plant(t, root, ".txcommit/trash/x=old")
+	stays := filepath.Join(root, ".txcommit/trash/x")
+	if err := setFlag(stays, immutable, true); err != nil {
+		missing(t, "a file system with immutable files: %v", err)
+	}
+	check := func(left []txn.Left, err error) {
+		t.Helper()
+		if err != nil || len(left) != 1 || left[0].Path != ".txcommit/trash" || !errors.Is(left[0].Why, syscall.EPERM) {
+			t.Errorf("left %v, error %v, want .txcommit/trash and EPERM", left, err)
+		}
+	}
+	rep, err := txn.Recover(t.Context(), root, nil)
+	check(rep.Left, err)
+	done, err := open(t, root, nil).GC(t.Context(), 0)
+	check(done.Left, err)
+	must(t, setFlag(stays, immutable, false))
+	if rep, err = txn.Recover(t.Context(), root, nil); err != nil || len(rep.Left) > 0 {
+		t.Errorf("left %v, error %v, want nothing", rep.Left, err)
+	}
+	if _, err := os.Lstat(stays); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v, want that it is gone", stays, err)
+	}
+}
+
 func setFlag(path string, flag int, on bool) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -129,7 +129,8 @@ type Report struct {
 	Recovered []Recovery
 	// Swept counts stage folders of dead processes that were deleted.
 	Swept int
-	// Left lists what could not be deleted of them, because what it is on is not mounted, or not for writing.
+	// Left lists what could not be deleted of them, or of what transactions have replaced: what it is on is not mounted,
+	// or not for writing, or so full that it refuses even that, as btrfs does.
 	Left []Left
 	// Displaced lists what was put aside instead of thrown away, as paths relative to the root.
 	Displaced []string

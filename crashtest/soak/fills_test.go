@@ -170,7 +170,7 @@ func (f *filling) judge(r *try, c *change, killed bool) (how string, err error) 
 		}
 	}
 	report, err := oracle.Recover(f.bin, f.root)
-	if err == nil && report.Exit == 5 && f.fs.Type == "btrfs" {
+	if err == nil && (report.Exit == 5 || report.Exit == 7) && f.fs.Type == "btrfs" { // 7: of the trash, not of the tree
 		f.count("waits for space", true)
 		return f.late(r, c)
 	}
