@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover bench crash-long model soak
+.PHONY: check ci test race lint fuzz cover bench crash-long gate model soak
 
 check:
 	.ci/run format modules vet lint readme
@@ -36,6 +36,10 @@ bench:
 FOR ?= 30m
 crash-long:
 	go -C crashtest test ./block ./model -run '^Test(Long|FastCommit)$$' -long $(FOR) -timeout 0 -count=1 -v
+
+# As root: every seeded bug must be found, on the layers of the crash lab that are named for it.
+gate:
+	TXCOMMIT_REQUIRE=all go -C crashtest test -tags gate -run '^TestGate$$' -timeout 0 -count=1 -v ./model ./block
 
 # The model of the protocol, beyond what CI searches of it.
 model:

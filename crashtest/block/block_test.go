@@ -41,11 +41,11 @@ var modes = []Mode{Lazy, Eager, Prodded}
 var campaigns = map[string]campaign{
 	"ext4": {
 		fs:    []sandbox.FS{sandbox.Ext4, sandbox.Ext4NoAlloc, sandbox.Ext4Writeback},
-		modes: modes, seeds: []uint64{1, 2, 3, 4}, states: 78, nested: 2, cuts: 10, workers: 2, floor: 3000,
+		modes: modes, seeds: []uint64{1, 2, 3, 4}, states: 66, nested: 2, cuts: 10, workers: 2, floor: 3000,
 	},
 	"xfs": {
 		fs:    []sandbox.FS{sandbox.XFS},
-		modes: modes, seeds: []uint64{16, 49, 62, 63}, states: 78, nested: 2, cuts: 8, workers: 2, floor: 1000,
+		modes: modes, seeds: []uint64{16, 49, 62, 63}, states: 74, nested: 2, cuts: 8, workers: 2, floor: 1000,
 	},
 	"btrfs": {
 		fs:    []sandbox.FS{sandbox.Btrfs},
@@ -74,11 +74,8 @@ func TestPowerCut(t *testing.T) {
 			if total.States < c.floor {
 				t.Errorf("%d states, want at least %d", total.States, c.floor)
 			}
-			if (total.Redone+total.Undone)*10 < total.States {
-				t.Errorf("%d states were redone, %d undone, want a tenth of all %d", total.Redone, total.Undone, total.States)
-			}
-			if total.Partial*20 < total.States { // decided, or being undone, and neither all old nor all new
-				t.Errorf("%d states had a tree in between, want a twentieth of all %d", total.Partial, total.States)
+			if total.Partial*10 < total.States { // decided, or being undone, and neither all old nor all new
+				t.Errorf("%d states had a tree in between, want a tenth of all %d", total.Partial, total.States)
 			}
 			if total.Redone == 0 || total.Undone == 0 || total.Swept == 0 || total.Nested == 0 {
 				t.Errorf("%v: want some of each kind", total)

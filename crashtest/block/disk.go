@@ -119,6 +119,13 @@ func (d *Disk) Mark(text string) {
 	d.log = append(d.log, Entry{Kind: Mark, Data: []byte(text), Begin: d.clock, End: d.clock})
 }
 
+// Len is the length of the log so far.
+func (d *Disk) Len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.log)
+}
+
 // Close ends the server. Nothing may be mounted on the disk any more.
 func (d *Disk) Close() error {
 	end := time.Now().Add(10 * time.Second)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/workload"
-	"github.com/txcommit/txcommit/internal/supervise"
 )
 
 // Nested cuts recoveries: of up to samples states that had something to recover, each is mounted and recovered on a
@@ -59,7 +58,7 @@ func (r *Recording) recovery(s *State, bin, temp string) (out *Recording, err er
 	nested, again := *r, *r.Case
 	again.Again = true
 	nested.Case = &again
-	nested.done, nested.start = r.acked(s.At), newImage(disk.Start(Fault{}))
+	nested.done, nested.start, nested.applying = r.acked(s.At), newImage(disk.Start(Fault{})), nil
 	rec := &recorder{Recording: &nested, bin: bin, disk: disk}
 	err = rec.recover(filepath.Join(temp, "mnt"))
 	return rec.Recording, err
@@ -90,8 +89,7 @@ func (r *recorder) recover(dir string) (err error) {
 	}
 	defer closing(r.prod.close, &err)
 	root := workload.Root(folder(dir))
-	res, err := supervise.Run(r.prod.fault(0), supervise.Options{Timeout: stepLimit},
-		r.bin, "recover", "--root", root, "-o", "json")
+	res, err := r.supervise(0, r.bin, "recover", "--root", root, "-o", "json")
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,8 @@ type prodder struct {
 	root  *os.File
 	file  *os.File
 	rng   *rand.Rand
-	seen  int // syncfs of the program itself
+	seen  int    // syncfs of the program itself
+	step  func() // called before each rename into or out of the tree
 }
 
 // Mode says what happens beside the workload.
@@ -70,7 +71,11 @@ func (p *prodder) fault(refuse int) supervise.Fault {
 			if c.Name == "syncfs" {
 				p.seen++
 			}
-			return ofStep(c)
+			if !ofStep(c) {
+				return false
+			}
+			p.step()
+			return true
 		},
 	}
 }

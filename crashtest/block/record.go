@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,6 +41,8 @@ type Recording struct {
 	seen  *oracle.Seen // the start tree
 	start *image
 	end   []byte // what the disk holds after it was unmounted
+	// applying are the parts of the log from the first rename into or out of the tree to the end of its process.
+	applying []span
 	// done is the number of steps that were acknowledged before the recording.
 	done int
 }
@@ -54,7 +57,12 @@ type recorder struct {
 	disk *Disk
 	dir  string // of the workload
 	prod prodder
+	// first is where the log was at the first rename of a process into or out of the tree; -1: there was none.
+	first int
 }
+
+// span is a part of a log.
+type span struct{ from, to int }
 
 // Workload is the workload of a seed. One in four has transactions of level process, of which less is promised.
 func Workload(seed uint64) *workload.Workload {
@@ -163,11 +171,26 @@ func (r *recorder) step(s *workload.Step) (code int, out string, err error) {
 	if s.Act != nil {
 		return 0, "", s.Act.Do(r.dir)
 	}
-	res, err := supervise.Run(r.prod.fault(s.Refuse), supervise.Options{Timeout: stepLimit}, s.Command(r.bin, r.dir).Args...)
+	res, err := r.supervise(s.Refuse, s.Command(r.bin, r.dir).Args...)
 	if res.Signal != 0 {
 		res.ExitCode = 128 + int(res.Signal)
 	}
 	return res.ExitCode, string(res.Stdout) + string(res.Stderr), err
+}
+
+// supervise runs a process in the mode of the recording, and notes what it did to the disk while it changed the tree.
+func (r *recorder) supervise(refuse int, args ...string) (supervise.Result, error) {
+	r.first = -1
+	r.prod.step = func() {
+		if r.first < 0 {
+			r.first = r.disk.Len()
+		}
+	}
+	res, err := supervise.Run(r.prod.fault(refuse), supervise.Options{Timeout: stepLimit}, args...)
+	if r.first >= 0 {
+		r.applying = append(r.applying, span{r.first, r.disk.Len()})
+	}
+	return res, err
 }
 
 // acked is the number of steps that were acknowledged before entry at.
@@ -191,5 +214,23 @@ func (r *Recording) count(k Kind) (n int) {
 	return n
 }
 
-// States are those that the medium may have had at any moment of the recording, in random order.
-func (r *Recording) States(rng *rand.Rand) []State { return states(r.Log, r.FS.Atom, rng) }
+// States are those that the medium may have had at any moment of the recording, in random order; but two of three, while
+// there are any, are of the time in which a process changed the tree.
+func (r *Recording) States(rng *rand.Rand) []State {
+	var parts [2][]State
+	for _, s := range states(r.Log, r.FS.Atom, rng) {
+		which := 0
+		if slices.ContainsFunc(r.applying, func(a span) bool { return a.from <= s.At && s.At <= a.to }) {
+			which = 1
+		}
+		parts[which] = append(parts[which], s)
+	}
+	var all []State
+	for len(parts[0])+len(parts[1]) > 0 {
+		for which, n := range []int{1, 2} {
+			n = min(n, len(parts[which]))
+			all, parts[which] = append(all, parts[which][:n]...), parts[which][n:]
+		}
+	}
+	return all
+}

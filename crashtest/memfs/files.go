@@ -174,8 +174,8 @@ func (f *FS) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status { return f.s
 // FsyncDir is fsync(2) of a folder.
 func (f *FS) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status { return f.sync(in.NodeId) }
 
-// Flush is close(2), which makes nothing durable.
-func (f *FS) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { return fuse.OK }
+// Flush is close(2), which makes nothing durable: the kernel need not tell.
+func (f *FS) Flush(_ <-chan struct{}, _ *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 // Release ends the use of a file.
 func (f *FS) Release(_ <-chan struct{}, _ *fuse.ReleaseIn) {}
@@ -183,38 +183,41 @@ func (f *FS) Release(_ <-chan struct{}, _ *fuse.ReleaseIn) {}
 // Forget is ignored: inodes live as long as their tree is shown.
 func (f *FS) Forget(_, _ uint64) {}
 
-// OpenDir takes a snapshot of the names, so that what is removed while they are read disturbs nobody.
-func (f *FS) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+// OpenDir is not wanted: the kernel need not open folders here, nor ask again for names that it has.
+func (f *FS) OpenDir(_ <-chan struct{}, _ *fuse.OpenIn, _ *fuse.OpenOut) fuse.Status {
+	return fuse.ENOSYS
+}
+
+// ReadDir lists names: those of a snapshot, so that what is removed while they are read disturbs nobody. Its number is in
+// the offsets.
+func (f *FS) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	d, st := f.at(in.NodeId)
 	defer f.mu.Unlock()
 	if !st.Ok() {
 		return st
 	}
-	var all []fuse.DirEntry
-	for i, name := range slices.Sorted(maps.Keys(d.kids)) {
-		k := d.kids[name]
-		all = append(all, fuse.DirEntry{Name: name, Mode: k.meta.Mode, Ino: k.ino, Off: uint64(i + 1)})
+	snap, first := in.Offset>>32, int(uint32(in.Offset))
+	if first == 0 {
+		f.snaps++
+		snap = f.snaps
+		f.listed[snap] = d.list(snap << 32)
 	}
-	f.nextFh++
-	f.handles[f.nextFh], out.Fh = all, f.nextFh
-	return fuse.OK
-}
-
-// ReadDir lists names.
-func (f *FS) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := f.handles[in.Fh]
-	for i := int(in.Offset); i < len(all) && out.AddDirEntry(all[i]); i++ {
+	all := f.listed[snap]
+	if first == len(all) {
+		delete(f.listed, snap)
+	}
+	for i := first; i < len(all) && out.AddDirEntry(all[i]); i++ {
 	}
 	return fuse.OK
 }
 
-// ReleaseDir ends the use of a folder.
-func (f *FS) ReleaseDir(in *fuse.ReleaseIn) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.handles, in.Fh)
+// list lists a folder. The offset of the n-th name is base and n.
+func (n *node) list(base uint64) (all []fuse.DirEntry) {
+	for i, name := range slices.Sorted(maps.Keys(n.kids)) {
+		k := n.kids[name]
+		all = append(all, fuse.DirEntry{Name: name, Mode: k.meta.Mode, Ino: k.ino, Off: base + uint64(i+1)})
+	}
+	return all
 }
 
 // StatFs says that there is room.

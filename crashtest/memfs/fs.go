@@ -14,11 +14,11 @@ import (
 type FS struct {
 	fuse.RawFileSystem
 
-	mu      sync.Mutex
-	nodes   map[uint64]*node // by the kernel's id
-	nextID  uint64
-	handles map[uint64][]fuse.DirEntry // open folders
-	nextFh  uint64
+	mu     sync.Mutex
+	nodes  map[uint64]*node // by the kernel's id
+	nextID uint64
+	listed map[uint64][]fuse.DirEntry // snapshots of folders that are being read
+	snaps  uint64                     // how many there were
 
 	now   int64         // the time, in nanoseconds; see Tick
 	cache time.Duration // how long the kernel may keep names and attributes
@@ -64,7 +64,7 @@ func Reserve(ino uint64) {
 }
 
 func newFS() *FS {
-	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), nodes: map[uint64]*node{}, handles: map[uint64][]fuse.DirEntry{}}
+	f := &FS{RawFileSystem: fuse.NewDefaultRawFileSystem(), nodes: map[uint64]*node{}, listed: map[uint64][]fuse.DirEntry{}}
 	f.now = clock.Add(int64(time.Second))
 	root := f.newNode(Inode{Mode: syscall.S_IFDIR | 0o755})
 	root.up = root

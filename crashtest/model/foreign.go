@@ -62,8 +62,12 @@ func (x *Explorer) disturb(s *State) *State {
 		return nil
 	}
 	named := slices.DeleteFunc(slices.Clone(files), func(p string) bool { return !s.Case.Names(s.Acked, p) })
-	if len(named) > 0 && x.rng.IntN(2) == 0 {
-		files = named
+	expects := func(p string) bool { return !halfOut(s.Image, p) && s.Case.Expects(seen, s.Acked, p) }
+	bound := slices.DeleteFunc(slices.Clone(named), func(p string) bool { return !expects(p) })
+	for _, some := range [][]string{named, bound} { // more often what an op is on, and what has a condition
+		if len(some) > 0 && x.rng.IntN(2) == 0 {
+			files = some
+		}
 	}
 	p := files[x.rng.IntN(len(files))]
 	n := *s
@@ -73,7 +77,7 @@ func (x *Explorer) disturb(s *State) *State {
 		kind = workload.Replace
 	}
 	n.Stranger = act(n.Image, kind, p)
-	n.Stranger.Breaks = kind != workload.Chmod && !halfOut(s.Image, p) && s.Case.Expects(seen, s.Acked, p)
+	n.Stranger.Breaks = kind != workload.Chmod && expects(p)
 	n.Stranger.Stays = n.Stranger.Mode != 0 && s.Case.Leaves(s.Acked, p)
 	n.How = fmt.Sprintf("%s\nthen a foreign program: %s %s", s.How, kind, p)
 	return &n

@@ -67,7 +67,7 @@ func options(seed uint64) workload.Options {
 var limits = model.Limits{States: 500, Random: 6, Nested: 25, Every: 40, Whole: 12, Kills: 5, Strangers: 6}
 
 // ordinary is how many seeds an ordinary run explores: so many that the floors are reached.
-const ordinary = 36
+const ordinary = 34
 
 // TestPowerCuts runs workloads on the model, cuts the power in all ways that it allows, within limits, and checks what
 // recovery makes of it. The seeds are fixed; TXCOMMIT_SEED (the first one) and TXCOMMIT_SEEDS (how many) try others.

@@ -6,6 +6,7 @@
 //	what is broken, in words that go on until the first keyword
 //	layer model           a layer that must find it; one line each
 //	mode no-exchange      what it takes to be seen there, if anything: a mode of the gate of that layer
+//	seed 14               the workload of the model to begin with, if the first ones do not show it
 //	file txn/durable.go   the file of the product that the next edit is in
 //	<<<<
 //	text that the file must contain exactly once
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -33,6 +35,7 @@ type Mutant struct {
 	Doc    string
 	Layers []string
 	Mode   string
+	Seed   uint64
 	edits  []edit
 }
 
@@ -62,7 +65,7 @@ func All(layer string) ([]*Mutant, error) {
 }
 
 func parse(name, text string) (*Mutant, error) {
-	m := &Mutant{Name: name}
+	m := &Mutant{Name: name, Seed: 1}
 	var file string
 	var part *string // what lines go to while inside an edit
 	for line := range strings.Lines(text) {
@@ -82,6 +85,12 @@ func parse(name, text string) (*Mutant, error) {
 			m.Layers = append(m.Layers, rest)
 		case word == "mode":
 			m.Mode = rest
+		case word == "seed":
+			n, err := strconv.ParseUint(rest, 10, 64)
+			if err != nil {
+				return nil, err
+			}
+			m.Seed = n
 		case word == "file":
 			file = rest
 		case file == "":
