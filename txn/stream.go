@@ -60,11 +60,8 @@ func (tx *Tx) number(s *stream) {
 func (s *stream) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return 0, &fs.PathError{Op: "write", Path: s.said, Err: fs.ErrClosed}
-	}
-	if s.failed != nil {
-		return 0, s.failed
+	if err := s.usable(); err != nil {
+		return 0, err
 	}
 	n, err := s.write(p)
 	s.size += int64(n)
@@ -73,6 +70,67 @@ func (s *stream) Write(p []byte) (int, error) {
 		return n, s.failed
 	}
 	return n, nil
+}
+
+func (s *stream) usable() error {
+	if s.closed {
+		return &fs.PathError{Op: "write", Path: s.said, Err: fs.ErrClosed}
+	}
+	return s.failed
+}
+
+// ReadFrom is for io.Copy: what it copies from a file the kernel copies without this process, and where the file system can
+// (btrfs, XFS) by sharing the blocks. Its error is final, too.
+func (s *stream) ReadFrom(r io.Reader) (int64, error) {
+	if !isLarge(r) {
+		return io.Copy(struct{ io.Writer }{s}, r)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(); err != nil {
+		return 0, err
+	}
+	before := s.size
+	err := s.readFrom(r)
+	if err != nil {
+		s.failed = &Error{Path: s.said, Err: pathError("stage", s.said, err)}
+		err = s.failed
+	}
+	return s.size - before, err
+}
+
+func (s *stream) readFrom(r io.Reader) error {
+	if s.f == nil {
+		if err := s.spill(); err != nil {
+			return bareErrno(err)
+		}
+	}
+	_, err := s.f.ReadFrom(r)
+	at, serr := s.f.Seek(0, io.SeekCurrent) // ReadFrom may not know how far it came, see checkSize
+	switch {
+	case serr == nil:
+		s.size = at
+	case err == nil:
+		err = serr
+	}
+	return withoutName(s.f, err)
+}
+
+// isLarge says that a reader is a regular file that does not fit into the memory of a stream, or a part of one. It asks for
+// no *os.File: what io.Copy gives of one is not.
+func isLarge(r io.Reader) bool {
+	if part, ok := r.(*io.LimitedReader); ok {
+		if part.N <= streamMemory {
+			return false
+		}
+		r = part.R
+	}
+	f, ok := r.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	i, err := f.Stat()
+	return err == nil && i.Mode().IsRegular() && i.Size() > streamMemory
 }
 
 func (s *stream) write(p []byte) (int, error) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/txcommit/txcommit/txn"
@@ -57,6 +58,75 @@ func TestCreate(t *testing.T) {
 		}
 	}
 	checkLitter(t, root, true)
+}
+
+// TestCreateFromFile copies from files, whole and in part, between pieces from memory: io.Copy gives the file itself to the
+// stream.
+func TestCreateFromFile(t *testing.T) {
+	dir, root := t.TempDir(), memoryDir(t)
+	for _, root := range []string{root, filepath.Join(dir, "root")} { // the same file system as the source, and another one
+		must(t, os.MkdirAll(root, 0o755))
+		st := open(t, root, nil)
+		for _, size := range []int{0, 10, 64 << 10, 64<<10 + 1, 3 << 20} {
+			content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+			must(t, os.WriteFile(filepath.Join(dir, "src"), content, 0o600))
+			src, err := os.Open(filepath.Join(dir, "src"))
+			must(t, err)
+			tx, err := st.Begin(t.Context())
+			must(t, err)
+			w, err := tx.Create("f", 0o644)
+			must(t, err)
+			part := int64(size / 2)
+			_, err = w.Write([]byte("head"))
+			must(t, err)
+			if n, err := io.CopyN(w, src, part); n != part || err != nil {
+				t.Errorf("CopyN: %d, %v, want %d", n, err, part)
+			}
+			_, err = w.Write([]byte("middle"))
+			must(t, err)
+			if n, err := io.Copy(w, src); n != int64(size)-part || err != nil {
+				t.Errorf("Copy: %d, %v, want %d", n, err, int64(size)-part)
+			}
+			must(t, w.Close())
+			_, err = src.Seek(0, io.SeekStart)
+			must(t, err)
+			if _, err = io.Copy(w, src); size > 0 && !errors.Is(err, fs.ErrClosed) {
+				t.Errorf("Copy after Close: %v", err)
+			}
+			must(t, src.Close())
+			_, err = tx.Commit(t.Context())
+			must(t, err)
+			got, err := os.ReadFile(filepath.Join(root, "f"))
+			want := "head" + string(content[:part]) + "middle" + string(content[part:])
+			if err != nil || string(got) != want {
+				t.Errorf("got %d bytes, %v; want %d", len(got), err, len(want))
+			}
+		}
+		checkLitter(t, root, true)
+	}
+}
+
+// TestCreateFromUnreadable gives a stream a file that it cannot read: its transaction cannot be committed any more.
+func TestCreateFromUnreadable(t *testing.T) {
+	root := memoryDir(t)
+	src, err := os.OpenFile(filepath.Join(t.TempDir(), "src"), os.O_WRONLY|os.O_CREATE, 0o600)
+	must(t, err)
+	defer src.Close()
+	must(t, src.Truncate(1<<20))
+	tx, err := open(t, root, nil).Begin(t.Context())
+	must(t, err)
+	w, err := tx.Create("f", 0o644)
+	must(t, err)
+	if n, err := io.Copy(w, src); n != 0 || !errors.Is(err, syscall.EBADF) {
+		t.Errorf("Copy: %d, %v, want 0 and EBADF", n, err)
+	}
+	if err := w.Close(); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("Close: %v, want EBADF", err)
+	}
+	if _, err := tx.Commit(t.Context()); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("Commit: %v, want EBADF", err)
+	}
+	empty(t, root)
 }
 
 func writePieces(w io.WriteCloser, b []byte, piece int) error {
