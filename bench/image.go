@@ -17,7 +17,7 @@ import (
 )
 
 // imageSize is that of a sparse file.
-const imageSize = 16 << 30
+const imageSize = 24 << 30
 
 // images are the file systems that an image can be made with, and the command for it. Nothing is left for later: no
 // lazy initialisation that would write while others are measured.

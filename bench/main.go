@@ -43,7 +43,7 @@ func parseFlags() *settings {
 	flag.StringVar(&s.systems, "systems", "all", "comma-separated: "+strings.Join(names(systems()), ", "))
 	flag.IntVar(&s.runs, "runs", 5, "rounds that are counted, for the median")
 	flag.IntVar(&s.warm, "warm", 20, "GiB of memory that are touched before, at most; less if less is free")
-	flag.StringVar(&s.dir, "dir", os.TempDir(), "where images are made; they need up to 16 GiB")
+	flag.StringVar(&s.dir, "dir", os.TempDir(), "where images are made; they need up to 24 GiB")
 	flag.StringVar(&s.json, "json", "", "write the results to this file as JSON")
 	flag.StringVar(&s.out, "out", "", "write the report to this file instead of standard output")
 	flag.StringVar(&s.plots, "plots", "", "draw times and flushes against the number of files into this folder, as SVG")
