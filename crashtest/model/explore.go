@@ -125,8 +125,8 @@ func (x *Explorer) Explore(r *Run) ([]*Violation, error) {
 	return bad, nil
 }
 
-// crashes lists the power cuts of a run in the order in which they are looked at: every other one falls between the
-// beginning of a put and the end of its transaction.
+// crashes lists the power cuts of a run in the order in which they are looked at: two of three fall between the beginning
+// of a put and the end of its transaction.
 func (x *Explorer) crashes(r *Run) []*Crash {
 	lists := [2][]*Crash{}
 	for p := 1; p <= len(r.Events); p++ {
@@ -140,11 +140,10 @@ func (x *Explorer) crashes(r *Run) []*Crash {
 		x.rng.Shuffle(len(l), func(i, j int) { l[i], l[j] = l[j], l[i] })
 	}
 	var all []*Crash
-	for i := range max(len(lists[0]), len(lists[1])) {
-		for _, l := range lists {
-			if i < len(l) {
-				all = append(all, l[i])
-			}
+	for len(lists[0])+len(lists[1]) > 0 {
+		for which, n := range []int{1, 2} {
+			n = min(n, len(lists[which]))
+			all, lists[which] = append(all, lists[which][:n]...), lists[which][n:]
 		}
 	}
 	return all

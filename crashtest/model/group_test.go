@@ -122,6 +122,7 @@ func (r *groupRun) puts() (n int) {
 // as they are: no two runs record the same.
 func TestGroupPowerCuts(t *testing.T) {
 	needFUSE(t)
+	t.Parallel()
 	driver, err := bin.BuildLab("", writersFolder)
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func (s *State) check(m *memfs.Image, after *oracle.Seen) error {
 // less often.
 func (x *Explorer) again(j *judgement, m *memfs.Mount, dir string, after *oracle.Seen) error {
 	idle := len(j.report.Recovered) == 0 && j.report.Swept == 0
-	if idle && x.skips(8) || x.skips(2) {
+	if idle && x.skips(4) || x.skips(4) {
 		return nil
 	}
 	r, err := oracle.Recover(x.Bin, filepath.Join(dir, "root"))

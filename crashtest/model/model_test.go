@@ -73,6 +73,7 @@ const ordinary = 34
 // recovery makes of it. The seeds are fixed; TXCOMMIT_SEED (the first one) and TXCOMMIT_SEEDS (how many) try others.
 func TestPowerCuts(t *testing.T) {
 	needFUSE(t)
+	t.Parallel()
 	first, n := number(t, "TXCOMMIT_SEED", 1), number(t, "TXCOMMIT_SEEDS", ordinary)
 	start := time.Now()
 	l := &lab{T: t, bin: bin.Need(t)}
@@ -123,7 +124,7 @@ func TestLong(t *testing.T) {
 	t.Logf("seeds from %d on: %v; in %v", first, l.counts, time.Since(start).Round(time.Second))
 }
 
-// lab explores seeds, as many at a time as there are processors.
+// lab explores seeds, two at a time for each processor: half of the time each waits for a process to start, or to end.
 type lab struct {
 	*testing.T
 	bin    string
@@ -137,7 +138,7 @@ func (l *lab) explore(first uint64, more func(seed uint64) bool) {
 	l.Helper()
 	seeds := make(chan uint64)
 	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range 2 * runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			x := model.NewExplorer(l.bin, sandbox.TempDir(l, "model-"), limits)
 			for seed := range seeds {

@@ -14,6 +14,7 @@ import (
 // TestOrder reads recordings of ordinary workloads for the order of barriers, renames and the ends of records.
 func TestOrder(t *testing.T) {
 	needFUSE(t)
+	t.Parallel()
 	x := model.NewExplorer(bin.Need(t), sandbox.TempDir(t, "order-"), limits)
 	var sum model.Ordered
 	for seed := range uint64(ordinary) {
@@ -38,6 +39,7 @@ func TestOrder(t *testing.T) {
 // TestOrderBites takes a barrier out, and lets a record go too early: the same reading must find it.
 func TestOrderBites(t *testing.T) {
 	needFUSE(t)
+	t.Parallel()
 	all, err := mutants.All("model")
 	if err != nil {
 		t.Fatal(err)

@@ -100,22 +100,9 @@ func (k Kinds) op(o *Op, was Tree) {
 	if o.Op == "rename" {
 		p = o.To
 	}
-	n := was[p]
-	switch {
-	case n == nil:
-		k["target absent"]++
-	case n.Kind == Folder:
-		k["target folder"]++
-	case n.Kind == Link:
-		k["target link"]++
-	default:
-		k["target file"]++
-		if len(was.names(n.ID)) > 1 {
-			k["target hard-linked"]++
-		}
-		if n.Mode&0o222 == 0 {
-			k["target read-only"]++
-		}
+	for _, state := range was.statesOf(p) {
+		k["target "+state]++
+		k[o.Op+" on "+state]++
 	}
 	for what, yes := range map[string]bool{
 		"tree with prune": o.Prune, "tree with exclude": len(o.Exclude) > 0, "tree with move": o.Move,
@@ -124,4 +111,25 @@ func (k Kinds) op(o *Op, was Tree) {
 			k[what]++
 		}
 	}
+}
+
+// statesOf names the states that what is at a path is in.
+func (t Tree) statesOf(p string) (all []string) {
+	n := t[p]
+	switch {
+	case n == nil:
+		return []string{"absent"}
+	case n.Kind == Folder:
+		return []string{"folder"}
+	case n.Kind == Link:
+		return []string{"link"}
+	}
+	all = []string{"file"}
+	if len(t.names(n.ID)) > 1 {
+		all = append(all, "hard-linked")
+	}
+	if n.Mode&0o222 == 0 {
+		all = append(all, "read-only")
+	}
+	return all
 }
