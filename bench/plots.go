@@ -50,7 +50,7 @@ func (r *report) plot(d *device, f figure, file string) error {
 	p := plot.New()
 	p.Title.Text = d.Name + ": " + f.label + ", files of 4 KiB replaced"
 	p.X.Label.Text, p.Y.Label.Text = "files", f.label
-	p.Legend.Top, p.Legend.Left = true, true
+	p.Legend.Top, p.Legend.Left, p.Legend.Padding = true, true, vg.Points(3)
 	xs, ys := span{}, span{}
 	for i, s := range systems() { // a system looks the same in all plots
 		pts := r.points(d.Name, s.name, f)
@@ -66,6 +66,9 @@ func (r *report) plot(d *device, f figure, file string) error {
 			return err
 		}
 		line.Color, line.Dashes = plotutil.Color(i), plotutil.Dashes(i/len(plotutil.DefaultColors))
+		if ours(s.name) {
+			line.Width = vg.Points(2.5)
+		}
 		points.Color, points.Shape = plotutil.Color(i), plotutil.Shape(i)
 		p.Add(line, points)
 		p.Legend.Add(s.name, line, points)
@@ -74,10 +77,14 @@ func (r *report) plot(d *device, f figure, file string) error {
 		return nil // nothing of it was measured
 	}
 	logarithmic(&p.X, xs)
+	p.X.Max *= 1.2 // room for the last number
 	logarithmic(&p.Y, ys)
 	p.Add(plotter.NewGrid())
 	return p.Save(8*vg.Inch, 6*vg.Inch, file)
 }
+
+// ours says that a system is txcommit.
+func ours(name string) bool { return strings.HasPrefix(name, "library") || strings.HasPrefix(name, "command") }
 
 // points are those of a system that a logarithmic scale can show.
 func (r *report) points(device, system string, f figure) plotter.XYs {
