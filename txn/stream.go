@@ -18,7 +18,8 @@ import (
 const streamMemory = 64 << 10
 
 // Create returns a writer for the new content of path, which Close ends; see WriteFile for perm. Content of any size
-// takes little memory. The streams of a transaction may be written by many goroutines at once.
+// takes little memory. io.Copy from a file is done by the kernel, on btrfs and XFS by sharing the blocks. The streams of a
+// transaction may be written by many goroutines at once.
 func (tx *Tx) Create(path string, perm fs.FileMode, conds ...Cond) (io.WriteCloser, error) {
 	s := &stream{tx: tx, said: path}
 	err := tx.add(given{
