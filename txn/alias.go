@@ -26,9 +26,9 @@ func (p *preparer) mountsBelow() bool {
 }
 
 // checkAliases refuses what a bind mount makes possible: two paths of one folder, both with steps; a step in a folder that
-// another step takes away under its other path; a way into the state folder; and what is in place already and would be changed,
-// or go, under another path. hosts are folders of outer folders, true for
-// those in which there is no step: they must not go either.
+// another step takes away under its other path; a way into the state folder; and what is in place already and would be
+// changed, or go, under another path. hosts are folders of outer folders, true for those in which there is no step: they must
+// not go either.
 func (p *preparer) checkAliases(steps []step, hosts map[string]bool) error {
 	leaves := map[inodeOf]string{} // folders that go, by what they are
 	for _, st := range steps {
@@ -75,10 +75,13 @@ func (p place) nameIn() nameIn {
 }
 
 // checkUnchanged refuses what checkAliases is about for wants without a step: they are to stay as they are. leaves are the
-// folders that go.
+// folders that go. What is mounted itself has another name than what it is, so that modes are looked at by inode.
 func (p *preparer) checkUnchanged(steps []step, leaves map[inodeOf]string) error {
-	changed := map[nameIn]string{}
+	changed, chmods := map[nameIn]string{}, map[inodeOf]place{}
 	for i := range steps {
+		if steps[i].kind == journal.Chmod {
+			chmods[inodeOf{steps[i].info.Dev, steps[i].info.ID}] = steps[i].place
+		}
 		changed[steps[i].nameIn()] = steps[i].path()
 		if steps[i].renames() {
 			changed[steps[i].from.nameIn()] = steps[i].from.path()
@@ -93,6 +96,9 @@ func (p *preparer) checkUnchanged(steps []step, leaves map[inodeOf]string) error
 			err = errors.Newf("it is %s, by another path of one directory that is mounted twice", other)
 		} else if other, ok := leaves[inodeOf{w.info.Dev, w.info.ID}]; ok && other != w.path() {
 			err = mountedAgain(w.path(), other)
+		}
+		if at, ok := chmods[inodeOf{w.info.Dev, w.info.ID}]; ok && at.path() != w.path() && (at.info.MountRoot || w.info.MountRoot) {
+			err = mountedAgain(w.path(), at.path())
 		}
 		for up := w.folder; up != nil && err == nil; up = up.parent {
 			if other, ok := leaves[inodeOf{up.info.Dev, up.info.ID}]; ok && other != up.path {

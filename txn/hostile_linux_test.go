@@ -176,6 +176,9 @@ func TestMounts(t *testing.T) {
 		{ops(w("bound/sub/deep/z", "1"), rmAll("top/sub")), nil, "bound/sub is top/sub, mounted a second time"}, // it is in place
 		{ops(w("bound/sub/deep/z", "1"), w("top/sub/deep/z", "2")), nil, "bound/sub/deep/z: it is top/sub/deep/z, by another path"},
 		{ops(mkdir("bound"), rmAll("top")), nil, "bound is top, mounted a second time"},
+		{ops(chmod("top", 0o700), chmod("bound", 0o711)), nil, "mounted a second time"},
+		{ops(chmod("top", 0o700), chmod("bound", 0o755)), nil, "bound is top, mounted a second time"}, // it has that mode
+		{ops(chmod("other", 0o600), chmod("f", 0o644)), nil, "f is other, mounted a second time"},
 		{ops(w("way/mine", "2")), nil, "way is .txcommit/displaced, mounted a second time"},
 	} {
 		checkRefused(t, dir, r.ops, r.is, r.says)
