@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/cockroachdb/errors"
 
@@ -82,10 +84,26 @@ func (s *stream) usable() error {
 
 // ReadFrom is for io.Copy: what it copies from a file the kernel copies without this process, and where the file system can
 // (btrfs, XFS) by sharing the blocks. Its error is final, too.
-func (s *stream) ReadFrom(r io.Reader) (int64, error) {
-	if !isLarge(r) {
+func (s *stream) ReadFrom(r io.Reader) (n int64, err error) {
+	src := largeFile(r)
+	if src == nil {
 		return io.Copy(struct{ io.Writer }{s}, r)
 	}
+	for {
+		part := io.LimitedReader{R: src.R, N: min(src.N, streamPart)}
+		done, err := s.readPart(&part)
+		n += done
+		src.N -= done
+		if done == 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// streamPart is how much of a file is copied at a time: so long others have to wait who ask for the state of the stream.
+const streamPart = 64 << 20
+
+func (s *stream) readPart(r *io.LimitedReader) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.usable(); err != nil {
@@ -100,7 +118,7 @@ func (s *stream) ReadFrom(r io.Reader) (int64, error) {
 	return s.size - before, err
 }
 
-func (s *stream) readFrom(r io.Reader) error {
+func (s *stream) readFrom(r *io.LimitedReader) error {
 	if s.f == nil {
 		if err := s.spill(); err != nil {
 			return bareErrno(err)
@@ -117,21 +135,24 @@ func (s *stream) readFrom(r io.Reader) error {
 	return withoutName(s.f, err)
 }
 
-// isLarge says that a reader is a regular file that does not fit into the memory of a stream, or a part of one. It asks for
-// no *os.File: what io.Copy gives of one is not.
-func isLarge(r io.Reader) bool {
-	if part, ok := r.(*io.LimitedReader); ok {
-		if part.N <= streamMemory {
-			return false
-		}
-		r = part.R
-	}
-	f, ok := r.(interface{ Stat() (fs.FileInfo, error) })
+// largeFile returns a reader, or what it is a part of, and how much may be read of it, if that is a regular file of the kernel
+// that does not fit into the memory of a stream. It asks for no *os.File: what io.Copy gives of one is not.
+func largeFile(r io.Reader) *io.LimitedReader {
+	part, ok := r.(*io.LimitedReader)
 	if !ok {
-		return false
+		part = &io.LimitedReader{R: r, N: math.MaxInt64}
 	}
-	i, err := f.Stat()
-	return err == nil && i.Mode().IsRegular() && i.Size() > streamMemory
+	f, ok := part.R.(interface {
+		Stat() (fs.FileInfo, error)
+		SyscallConn() (syscall.RawConn, error)
+	})
+	if !ok || part.N <= streamMemory {
+		return nil
+	}
+	if i, err := f.Stat(); err != nil || !i.Mode().IsRegular() || i.Size() <= streamMemory {
+		return nil
+	}
+	return part
 }
 
 func (s *stream) write(p []byte) (int, error) {

@@ -129,6 +129,34 @@ func TestCreateFromUnreadable(t *testing.T) {
 	empty(t, root)
 }
 
+// TestCreateFromSlow gives a stream a reader that hangs, and says that it is a large file: nobody else waits for it.
+func TestCreateFromSlow(t *testing.T) {
+	root := memoryDir(t)
+	tx, err := open(t, root, nil).Begin(t.Context())
+	must(t, err)
+	w, err := tx.Create("f", 0o644)
+	must(t, err)
+	r, feed := io.Pipe()
+	i, err := os.Stat(os.Args[0])
+	must(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = io.Copy(w, slowFile{r, i}) })
+	_, err = feed.Write([]byte("the copying has begun")) // and takes no more
+	must(t, err)
+	if _, err := tx.Commit(t.Context()); !errors.Is(err, fs.ErrInvalid) {
+		t.Errorf("Commit: %v, want that the writer was not closed", err)
+	}
+	must(t, feed.Close())
+	wg.Wait()
+}
+
+type slowFile struct {
+	io.Reader
+	info fs.FileInfo
+}
+
+func (f slowFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+
 func writePieces(w io.WriteCloser, b []byte, piece int) error {
 	for len(b) > 0 {
 		n, err := w.Write(b[:min(piece, len(b))])
