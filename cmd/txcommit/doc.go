@@ -25,7 +25,7 @@
 //	  4  busy: the lock timeout passed; the tree is as it was
 //	  5  incomplete: unknown until "txcommit recover" has run
 //	  6  the journal is unreadable or of a newer format; nothing was touched
-//	  7  committed, but cleaning up failed; the next run cleans up
+//	  7  committed, but cleaning up failed; the next run cleans up. Of "recover" and "gc": what they say is left could not be deleted
 //	 64  bad usage; nothing was touched
 //	 65  bad manifest, wrong whatever the tree holds, or not found; nothing was touched
 //	130  interrupted by SIGINT before the commit point; the tree is as it was

@@ -21,6 +21,7 @@ const exitCodesHelp = `Exit codes:
     5  incomplete: run 'txcommit recover'                      (unknown until then)
     6  the journal is unreadable or of a newer format          (nothing was touched)
     7  committed, but cleaning up failed; the next run cleans  (the tree is new)
+       of recover and gc: something is left, as they say       (the tree is whole)
    64  bad usage                                               (nothing was touched)
    65  bad manifest, or not found                              (nothing was touched)
   130  interrupted by SIGINT before the commit point           (the tree is as it was)
