@@ -253,6 +253,9 @@ func RemoveOuter(host *fsys.Dir, name string, ours func(fsys.Info) bool) error {
 	if err != nil {
 		return err
 	}
+	if i.MountRoot {
+		return syscall.EBUSY // what that is like says nothing of what it covers
+	}
 	if i.Kind == fsys.Folder && ours(i) {
 		if err := host.RemoveAll(name); err != nil {
 			return err
@@ -271,6 +274,10 @@ func (e *Env) keepOuters(name string) (left []string, err error) {
 	}
 	away, err := e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
 		i, err := host.Stat(n.name)
+		if err == nil && i.MountRoot {
+			left = append(left, n.path())
+			return nil
+		}
 		if err != nil || i.Kind != fsys.Folder || !mine(i) {
 			return err
 		}

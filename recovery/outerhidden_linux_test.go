@@ -6,6 +6,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,6 +50,7 @@ func TestOuterHidden(t *testing.T) {
 		why  error
 	}{
 		"covered":               {func(s *spread) func() { return s.cover("m/x/h") }, errHidden},
+		"covered outer folder":  {func(s *spread) func() { return s.cover("m/x/h/" + filepath.Base(outerAt)) }, syscall.EBUSY},
 		"in what is covered":    {func(s *spread) func() { return s.cover("m/x") }, errHidden},
 		"moved to what is then": {func(s *spread) func() { s.mkdir("m/y"); s.rename("m/x/h", "m/y/h"); return s.cover("m/y") }, errHidden},
 		"another user's": {func(s *spread) func() {
@@ -109,6 +111,20 @@ func TestOuterDeep(t *testing.T) {
 	s.must(unix.Setrlimit(unix.RLIMIT_NOFILE, &was))
 	if err != nil || rep.Swept != 1 || len(rep.Left) > 0 || s.exists(deep+"/h/"+filepath.Base(outerAt)) {
 		t.Errorf("recover: %+v, %v; want one swept", rep, err)
+	}
+}
+
+// TestOuterCoveredAbandon gives up a transaction whose outer folder is covered by a mount: its path is told.
+func TestOuterCoveredAbandon(t *testing.T) {
+	s := newSpread(t)
+	uncover := s.cover(outerAt)
+	got, err := s.env.KeepDead()
+	if want := []string{".txcommit/displaced/" + txid, outerAt}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	uncover()
+	if !s.exists(outerAt) {
+		t.Error("it is gone")
 	}
 }
 
