@@ -102,7 +102,8 @@ func readNote(stage *fsys.Dir, file string) (*journal.OuterNote, error) {
 }
 
 // host opens the folder that an outer folder is in, also where it was moved within its place: then the note says where it is
-// now. It is errHostGone if it is not to be found there any more, and *unmounted if it may come back.
+// now. It is errHostGone if it is not there any more, errHidden if it may be where nobody can look, and *unmounted if what it is
+// on may come back.
 func (e *Env) host(n *note) (*fsys.Dir, error) {
 	d, err := e.recorded(n.Host, n.HostInode)
 	if d != nil || err != nil {
@@ -119,7 +120,10 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 	if err := top.Writable(); err == syscall.EROFS {
 		return nil, err // nothing can be done about it: to look for it now, and again and again, is in vain
 	}
-	d, below := find(top, n.HostInode)
+	d, below, all := find(top, n.HostInode)
+	if d == nil && !all {
+		return nil, errHidden
+	}
 	if d == nil {
 		return nil, errHostGone
 	}
@@ -129,6 +133,7 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 
 var (
 	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
+	errHidden   = errors.New("the directory that it was in was moved, and not everything where it may be can be looked at")
 	errAway     = errors.New("what it is on is not mounted")
 )
 
@@ -154,7 +159,7 @@ func idOf(name string) string { return strings.TrimSuffix(name, EndedSuffix) }
 
 // Left is something of a dead process that stays where it is.
 type Left struct {
-	// Path is where it was made, relative to the root.
+	// Path is where it is, as far as that is known, else where it was made; relative to the root.
 	Path string
 	// Why it stays.
 	Why error
@@ -182,7 +187,7 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 		if errors.As(err, &no) {
 			err = errAway
 		}
-		if err == errHostGone || err == errAway || err == syscall.EROFS {
+		if err == errHostGone || err == errHidden || err == errAway || refusesChange(err) {
 			away = append(away, Left{n.path(), err})
 			continue
 		}
@@ -198,7 +203,7 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 }
 
 // removeOuters removes, durably, the outer folders of a stage folder in which nothing is a user's. It returns those that are
-// left because what they are on is not mounted, or not for writing.
+// left because what they are on is not mounted, or not for writing, or because nobody can see where they are, or remove them.
 func (e *Env) removeOuters(name string) (left []Left, err error) {
 	mine, err := e.mine()
 	if err != nil {
@@ -221,7 +226,8 @@ func (e *Env) removeOuters(name string) (left []Left, err error) {
 
 // refusesChange says that nothing can be removed there as things are: no reason to stop those who have no business there.
 func refusesChange(err error) bool {
-	for _, is := range []error{syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EBUSY} {
+	refusals := []error{syscall.EROFS, syscall.EACCES, syscall.EPERM, syscall.EBUSY, syscall.ENOSPC, syscall.EDQUOT}
+	for _, is := range refusals {
 		if errors.Is(err, is) {
 			return true
 		}
@@ -247,6 +253,9 @@ func RemoveOuter(host *fsys.Dir, name string, ours func(fsys.Info) bool) error {
 	if err != nil {
 		return err
 	}
+	if i.MountRoot {
+		return syscall.EBUSY // what that is like says nothing of what it covers
+	}
 	if i.Kind == fsys.Folder && ours(i) {
 		if err := host.RemoveAll(name); err != nil {
 			return err
@@ -257,7 +266,7 @@ func RemoveOuter(host *fsys.Dir, name string, ours func(fsys.Info) bool) error {
 
 // keepOuters brings what is in the outer folders of a stage folder into the stage folder itself, durably. The paths of
 // those that stay where they are are returned: what they are on is not mounted, or not for writing, or what they are in is
-// not to be found, so that a user has to look for their name.
+// not to be found or not to be opened, so that a user has to look for their name.
 func (e *Env) keepOuters(name string) (left []string, err error) {
 	mine, err := e.mine()
 	if err != nil {
@@ -265,6 +274,10 @@ func (e *Env) keepOuters(name string) (left []string, err error) {
 	}
 	away, err := e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
 		i, err := host.Stat(n.name)
+		if err == nil && i.MountRoot {
+			left = append(left, n.path())
+			return nil
+		}
 		if err != nil || i.Kind != fsys.Folder || !mine(i) {
 			return err
 		}

@@ -5,39 +5,91 @@ import (
 	"github.com/txcommit/txcommit/journal"
 )
 
-// find looks below a folder for another one, by what it is, and returns it and its path from there; nil if it is not to be
-// seen. It does not leave the mount and file system, and passes over what cannot be read. A large tree takes its time: it is
-// for the one case in which a process has died and what its outer folder is in was moved.
-func find(top *fsys.Dir, id journal.Inode) (d *fsys.Dir, path string) {
-	self, err := top.Self()
-	if err != nil {
-		return nil, ""
-	}
-	return findBelow(top, self, id)
+// search looks below a folder for another one. It does not leave the mount and file system. A large tree takes its time: it
+// is for the one case in which a process has died and what its outer folder is in was moved.
+//
+// It holds no handle of a folder while it looks at those below, however deep they are: a path leads there from the top.
+type search struct {
+	top  *fsys.Dir
+	self fsys.Info
+	id   journal.Inode
+	// all says that everything was seen where the folder may be: nothing was refused, and nothing is covered by a mount.
+	all bool
 }
 
-func findBelow(d *fsys.Dir, top fsys.Info, id journal.Inode) (*fsys.Dir, string) {
-	names, err := d.Names()
+// find looks below top for a folder, by what it is, and returns it and its path from there; nil if it is not to be seen. Only
+// if all is true it is not there either.
+func find(top *fsys.Dir, id journal.Inode) (d *fsys.Dir, path string, all bool) {
+	self, err := top.Self()
 	if err != nil {
-		return nil, ""
+		return nil, "", false
+	}
+	s := &search{top, self, id, true}
+	todo := s.below(".")
+	for len(todo) > 0 {
+		last := len(todo) - 1
+		path, todo = todo[last], todo[:last]
+		if d := s.open(path); d != nil {
+			return d, path, s.all
+		}
+		todo = append(todo, s.below(path)...)
+	}
+	return nil, "", s.all
+}
+
+// open opens the folder at a path if it is the one.
+func (s *search) open(path string) *fsys.Dir {
+	d, err := openBeneath(s.top, path)
+	if s.missed(err) {
+		return nil
+	}
+	if self, err := d.Self(); s.missed(err) || inode(self) != s.id {
+		_ = d.Close()
+		return nil
+	}
+	return d
+}
+
+// below lists the paths of the folders in the one at a path.
+func (s *search) below(path string) (paths []string) {
+	d, err := openBeneath(s.top, path)
+	if s.missed(err) {
+		return nil
+	}
+	defer d.Close()
+	names, err := d.Names()
+	if s.missed(err) {
+		return nil
 	}
 	for _, name := range names {
 		i, err := d.Stat(name)
-		if err != nil || i.Kind != fsys.Folder || i.MountRoot || !i.SameFS(top) || name == journal.StateFolder || journal.IsOuter(name) {
+		if s.missed(err) || i.Kind != fsys.Folder || name == journal.StateFolder || journal.IsOuter(name) || s.leaves(i) {
 			continue
 		}
-		sub, err := d.Sub(name)
-		if err != nil {
-			continue
+		if path != "." {
+			name = path + "/" + name
 		}
-		if self, err := sub.Self(); err == nil && inode(self) == id {
-			return sub, name
-		}
-		found, below := findBelow(sub, top, id)
-		_ = sub.Close()
-		if found != nil {
-			return found, name + "/" + below
-		}
+		paths = append(paths, name)
 	}
-	return nil, ""
+	return paths
+}
+
+// leaves says that another mount or file system begins with a folder. What a mount covers cannot be seen. A subvolume covers
+// nothing, and no folder of another one is ever moved into it.
+func (s *search) leaves(i fsys.Info) bool {
+	if i.SameFS(s.self) && !i.MountRoot {
+		return false
+	}
+	if i.MountRoot || i.Mount != s.self.Mount || i.Mount == 0 {
+		s.all = false
+	}
+	return true
+}
+
+// missed says that there was an error, and notes it: but what is gone is not there.
+func (s *search) missed(err error) bool {
+	if err != nil && !isGone(err) {
+		s.all = false
+	}
+	return err != nil
 }

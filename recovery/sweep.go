@@ -66,8 +66,12 @@ func (e *Env) owned(id string) (bool, error) {
 
 // sweep deletes what dead processes have staged. It holds only files of ours: nothing is renamed into the tree, and
 // nothing of a user's out of it, without a record.
-func (e *Env) sweep(p *Pending, rep *Report) error {
-	for _, n := range p.dead {
+func (e *Env) sweep(p *Pending, rep *Report) error { return e.sweepNames(p.dead, e.throw, rep) }
+
+// sweepNames deletes names in stage/, folders with remove, which says whether that is done. What cannot be deleted as things
+// are is told, and no error: it is in nobody's way.
+func (e *Env) sweepNames(names []string, remove func(string) (bool, error), rep *Report) error {
+	for _, n := range names {
 		i, err := e.Stage.Stat(n)
 		if err != nil || !i.Exists() {
 			continue
@@ -75,22 +79,29 @@ func (e *Env) sweep(p *Pending, rep *Report) error {
 		if i.Kind != fsys.Folder {
 			err = e.Stage.Unlink(n)
 		} else {
-			var left []Left
-			left, err = e.removeOuters(n)
-			rep.Left = append(rep.Left, left...)
-			if len(left) > 0 && err == nil {
-				continue // until what they are on is mounted again
-			}
-			if err == nil {
-				rep.Swept++
-				err = e.throw(n)
-			}
+			err = e.sweepFolder(n, remove, rep)
+		}
+		if refusesChange(err) {
+			rep.Left, err = append(rep.Left, Left{".txcommit/stage/" + n, bareErrno(err)}), nil
 		}
 		if err != nil && !isGone(err) {
 			return PathError("clean up", ".txcommit/stage/"+n, err)
 		}
 	}
 	return nil
+}
+
+func (e *Env) sweepFolder(name string, remove func(string) (bool, error), rep *Report) error {
+	left, err := e.removeOuters(name)
+	rep.Left = append(rep.Left, left...)
+	if err != nil || len(left) > 0 {
+		return err // it stays until they can go
+	}
+	done, err := remove(name)
+	if done {
+		rep.Swept++
+	}
+	return err
 }
 
 // SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record.
@@ -102,37 +113,30 @@ func (e *Env) SweepUnmade() (rep Report, err error) {
 	if err != nil {
 		return rep, err
 	}
-	for _, n := range dead {
-		left, err := e.removeOuters(n)
-		rep.Left = append(rep.Left, left...)
-		if err != nil {
-			return rep, err
-		}
-		if len(left) > 0 {
-			continue
-		}
-		if !strings.HasSuffix(n, OwnerSuffix) && !strings.HasSuffix(n, newOwnerSuffix) {
-			rep.Swept++
-		}
-		if err := e.Stage.RemoveAll(n); err != nil {
-			return rep, PathError("clean up", ".txcommit/stage/"+n, err)
-		}
-	}
-	return rep, nil
+	err = e.sweepNames(dead, func(n string) (bool, error) {
+		err := e.Stage.RemoveAll(n)
+		return err == nil, err
+	}, &rep)
+	return rep, err
 }
 
 // throw moves a name of stage/ that no record speaks of to trash/ and deletes it there, so that no half of it is left in
 // stage/. A disk can be so full that it can be deleted, but not renamed (btrfs): then half of it may be left until the
-// next sweep.
-func (e *Env) throw(name string) error {
-	err := e.Stage.Rename(name, e.Trash, name)
-	if errors.Is(err, syscall.ENOSPC) {
-		return e.Stage.RemoveAll(name)
+// next sweep. It says whether all is deleted; what the kernel does not delete in trash/ is for whoever empties it.
+func (e *Env) throw(name string) (deleted bool, err error) {
+	err = e.Stage.Rename(name, e.Trash, name)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = e.Stage.RemoveAll(name)
+		return err == nil, err
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return e.Trash.RemoveAll(name)
+	err = e.Trash.RemoveAll(name)
+	if refusesChange(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // EmptyTrash deletes what is in trash/. It needs no lock: what is there is nobody's, and two may do it at once.

@@ -90,6 +90,7 @@ func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
 	}
 	s.mu.Lock()
 	done.Swept, s.swept = s.swept, 0
+	done.Left = s.left // all there is, unless there is a store: its recovery looks again
 	s.mu.Unlock()
 	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
 		if ses == nil {

@@ -106,12 +106,91 @@ func TestTrashStays(t *testing.T) {
 	}
 }
 
+// TestStageStays has a dead process's stage folder that the kernel does not delete, or not even move, with a store and
+// without: it is told, and no failure of a recovery; nobody's commit is stopped. When it can be deleted it is.
+func TestStageStays(t *testing.T) {
+	needRoot(t)
+	const dead = ".txcommit/stage/019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f"
+	for name, tt := range map[string]struct {
+		store    bool
+		fixed    string // what is immutable
+		at, then string // what is told to be left, before and after a commit
+	}{
+		"file":                      {true, dead + "/0/x", ".txcommit/trash", ".txcommit/trash"},
+		"folder":                    {true, dead, dead, dead},
+		"file, no store":            {false, dead + "/0/x", dead, ".txcommit/trash"},
+		"folder, no store":          {false, dead, dead, dead},
+		"in the trash, no store":    {false, ".txcommit/trash/y/x", ".txcommit/trash", ".txcommit/trash"},
+		"owner of nobody, no store": {false, dead + ".owner", dead + ".owner", dead + ".owner"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			if tt.store {
+				st := open(t, root, nil)
+				_, err := commitOps(st, ops(w("f", "1")))
+				must(t, err)
+				must(t, st.Close())
+			}
+			plant(t, root, dead+"/0/x=staged", dead+".owner=", ".txcommit/trash/y/x=old")
+			must(t, os.Chmod(filepath.Join(root, ".txcommit"), 0o700))
+			file, err := os.Open(filepath.Join(root, tt.fixed)) // it moves, and what it is stays
+			must(t, err)
+			defer file.Close()
+			if err := setFlagOf(file, immutable, true); err != nil {
+				missing(t, "a file system with immutable files: %v", err)
+			}
+			defer func() { _ = setFlagOf(file, immutable, false) }()
+			if n := checkStays(t, root, tt.at); (n > 0) == strings.HasPrefix(tt.fixed+"/", dead+"/") {
+				t.Errorf("swept %d", n)
+			}
+			st := open(t, root, nil)
+			if res, err := commitOps(st, ops(w("g", "2"))); err != nil || !res.Committed {
+				t.Errorf("commit: %+v, %v", res, err)
+			}
+			_ = st.Close()
+			checkStays(t, root, tt.then)
+			must(t, setFlagOf(file, immutable, false))
+			rep, err := txn.Recover(t.Context(), root, nil)
+			if err != nil || len(rep.Left) > 0 {
+				t.Errorf("recover: %+v, %v, want nothing left", rep, err)
+			}
+			for _, in := range []string{"stage", "trash"} {
+				if left, err := os.ReadDir(filepath.Join(root, ".txcommit", in)); err != nil || len(left) > 0 {
+					t.Errorf("%s/ holds %v, %v", in, left, err)
+				}
+			}
+		})
+	}
+}
+
+// checkStays recovers a root in which one thing stays, opens it for garbage collection, and returns what the recovery has swept.
+func checkStays(t *testing.T, root, at string) (swept int) {
+	t.Helper()
+	check := func(left []txn.Left, err error) {
+		t.Helper()
+		if err != nil || len(left) != 1 || left[0].Path != at || !errors.Is(left[0].Why, syscall.EPERM) {
+			t.Errorf("left %v, error %v, want %s and EPERM", left, err, at)
+		}
+	}
+	rep, err := txn.Recover(t.Context(), root, nil)
+	check(rep.Left, err)
+	st := open(t, root, nil)
+	done, err := st.GC(t.Context(), 10)
+	check(done.Left, err)
+	_ = st.Close()
+	return rep.Swept
+}
+
 func setFlag(path string, flag int, on bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	return setFlagOf(f, flag, on)
+}
+
+func setFlagOf(f *os.File, flag int, on bool) error {
 	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
 	if err != nil {
 		return err

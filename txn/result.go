@@ -130,7 +130,8 @@ type Report struct {
 	// Swept counts stage folders of dead processes that were deleted.
 	Swept int
 	// Left lists what could not be deleted of them, or of what transactions have replaced: what it is on is not mounted,
-	// or not for writing, or so full that it refuses even that, as btrfs does.
+	// or not for writing, or so full that it refuses even that, as btrfs does; where it is cannot be looked at; or the
+	// kernel refuses (EACCES, EPERM of an immutable file, EBUSY of a mount point).
 	Left []Left
 	// Displaced lists what was put aside instead of thrown away, as paths relative to the root.
 	Displaced []string

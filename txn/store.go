@@ -33,6 +33,7 @@ type Store struct {
 	open      map[*Tx]bool
 	recovered []Recovery
 	swept     int            // by Open, until GC tells it
+	left      []Left         // by Open, for GC where there is no store
 	viewers   map[string]int // open views by goroutine
 	emptied   chan struct{}  // closed when trash/ was emptied after the last commit; nil before the first
 	cleanup   error          // of emptying it
@@ -68,7 +69,7 @@ func (s *Store) start(ctx context.Context) error {
 		return s.refusePending(ctx)
 	}
 	rep, err := s.recover(ctx)
-	s.recovered, s.swept = rep.Recovered, rep.Swept
+	s.recovered, s.swept, s.left = rep.Recovered, rep.Swept, rep.Left
 	return err
 }
 
@@ -114,7 +115,7 @@ func (s *Store) recover(ctx context.Context) (recovery.Report, error) {
 		rep, err = ses.recover(ctx)
 		return err
 	})
-	rep.Swept += unmade.Swept
+	rep.Swept, rep.Left = rep.Swept+unmade.Swept, append(unmade.Left, rep.Left...)
 	if err != nil && (len(rep.Recovered) > 0 || len(rep.Displaced) > 0) {
 		err = &RecoveryError{Report{Recovered: rep.Recovered, Swept: rep.Swept, Displaced: rep.Displaced, Left: rep.Left}, err}
 	}

@@ -63,10 +63,12 @@ func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (rep recovery.Report
 			return rep, recovery.PathError("clean up", statePath(name), err)
 		}
 	}
-	if err := emptyTrash(&env); err != nil || env.Stage == nil {
-		return rep, err
+	left := leftOver(emptyTrash(&env))
+	if env.Stage != nil {
+		rep, err = env.SweepUnmade()
 	}
-	return env.SweepUnmade()
+	rep.Left = append(left, rep.Left...)
+	return rep, err
 }
 
 // emptyTrash deletes what a recovery has thrown away while the format file could be seen, which a power cut then took

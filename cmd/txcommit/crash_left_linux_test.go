@@ -76,9 +76,9 @@ func TestLeftElsewhere(t *testing.T) {
 			runs := []readOnlyRun{{[]string{"recover"}, exitCleanup, says + "\n"}, {[]string{"recover", "-o", "json"}, exitCleanup, `{"result":"pending",`}}
 			if len(tt.w.earlier) > 0 {
 				runs = append(runs, readOnlyRun{[]string{"status"}, exitOK, "pending"})
-				if !tt.stops {
-					runs = append(runs, readOnlyRun{[]string{"gc"}, exitCleanup, says + "\n"})
-				}
+			}
+			if !tt.stops {
+				runs = append(runs, readOnlyRun{[]string{"gc"}, exitCleanup, says + "\n"})
 			}
 			for _, r := range runs {
 				r.check(t, s)
