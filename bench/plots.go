@@ -84,7 +84,9 @@ func (r *report) plot(d *device, f figure, file string) error {
 }
 
 // ours says that a system is txcommit.
-func ours(name string) bool { return strings.HasPrefix(name, "library") || strings.HasPrefix(name, "command") }
+func ours(name string) bool {
+	return strings.HasPrefix(name, "library") || strings.HasPrefix(name, "command")
+}
 
 // points are those of a system that a logarithmic scale can show.
 func (r *report) points(device, system string, f figure) plotter.XYs {
