@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,42 +99,6 @@ func readNote(stage *fsys.Dir, file string) (*journal.OuterNote, error) {
 	}
 	return n, nil
 }
-
-// host opens the folder that an outer folder is in, also where it was moved within its place: then the note says where it is
-// now. It is errHostGone if it is not there any more, errHidden if it may be where nobody can look, and *unmounted if what it is
-// on may come back.
-func (e *Env) host(n *note) (*fsys.Dir, error) {
-	d, err := e.recorded(n.Host, n.HostInode)
-	if d != nil || err != nil {
-		return d, err
-	}
-	top, err := e.recorded(n.Top, n.TopInode)
-	if err != nil {
-		return nil, err
-	}
-	if top == nil {
-		return nil, &unmounted{n.Top}
-	}
-	defer top.Close()
-	if err := top.Writable(); err == syscall.EROFS {
-		return nil, err // nothing can be done about it: to look for it now, and again and again, is in vain
-	}
-	d, below, all := find(top, n.HostInode)
-	if d == nil && !all {
-		return nil, errHidden
-	}
-	if d == nil {
-		return nil, errHostGone
-	}
-	n.Host = path.Join(n.Top, below)
-	return d, nil
-}
-
-var (
-	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
-	errHidden   = errors.New("the directory that it was in was moved, and not everything where it may be can be looked at")
-	errAway     = errors.New("what it is on is not mounted")
-)
 
 // recorded opens a folder of the tree if it is the recorded one, and returns nil if it is not.
 func (e *Env) recorded(path string, id journal.Inode) (*fsys.Dir, error) {

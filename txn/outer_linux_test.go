@@ -22,11 +22,7 @@ import (
 // elsewhere makes root/m a part of the tree to which nothing can be renamed from the root: for each kind a root, which may
 // be on a file system of its own, and m in it.
 var elsewhere = map[string]func(t *testing.T) (root string){
-	"tmpfs": func(t *testing.T) string {
-		root := planted(t, memoryDir(t))
-		mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
-		return root
-	},
+	"tmpfs": withDisk,
 	"ext4": func(t *testing.T) string {
 		root := planted(t, memoryDir(t))
 		loop(t, root+"/m", 16, "mkfs.ext4", "-q", "-F")
@@ -40,8 +36,7 @@ var elsewhere = map[string]func(t *testing.T) (root string){
 		return root
 	},
 	"two mounts": func(t *testing.T) string { // and neither is where the stage folder is
-		root := planted(t, memoryDir(t))
-		mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+		root := withDisk(t)
 		must(t, os.Mkdir(root+"/m/inner", 0o755))
 		mountAt(t, "tmpfs", root+"/m/inner", "tmpfs", 0, "size=8m,mode=755")
 		return root
@@ -83,6 +78,14 @@ func planted(t *testing.T, dir string) string {
 	t.Helper()
 	must(t, os.MkdirAll(dir+"/root/m", 0o755))
 	return dir + "/root"
+}
+
+// withDisk is a root with another file system at m.
+func withDisk(t *testing.T) (root string) {
+	t.Helper()
+	root = planted(t, memoryDir(t))
+	mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+	return root
 }
 
 func mountAt(t *testing.T, source, at, kind string, flags uintptr, options string) {

@@ -10,7 +10,8 @@ import (
 	"github.com/txcommit/txcommit/recovery"
 )
 
-// outersThere makes sure that nobody has deleted or moved an outer folder.
+// outersThere makes sure that nobody has deleted or moved an outer folder out of the folder that it was made in, wherever that
+// is by now: see dropLost.
 func (s *stage) outersThere() error {
 	for _, o := range s.outers {
 		i, err := o.in.Stat(o.name)

@@ -24,8 +24,7 @@ import (
 // those at home still in groups.
 func TestWritersElsewhere(t *testing.T) {
 	needRoot(t)
-	root := planted(t, memoryDir(t))
-	mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+	root := withDisk(t)
 	st := open(t, root, nil)
 	var wg sync.WaitGroup
 	var failed atomic.Int32
@@ -197,8 +196,7 @@ func TestHostMeanwhile(t *testing.T) {
 	} {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " late ", late), func(t *testing.T) {
-				root := planted(t, memoryDir(t))
-				mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+				root := withDisk(t)
 				plant(t, root, "f=old", "m/a/f=old", "m/b/f=old")
 				_, err := commitOps(open(t, root, nil), ops(w("made", "1")))
 				must(t, err)
@@ -237,8 +235,7 @@ func TestHostMeanwhile(t *testing.T) {
 // outer folders are in it: all are committed but those that find nothing to rename, and nothing is left.
 func TestRemovedElsewhere(t *testing.T) {
 	needRoot(t)
-	root := planted(t, memoryDir(t))
-	mountAt(t, "tmpfs", root+"/m", "tmpfs", 0, "size=8m,mode=755")
+	root := withDisk(t)
 	st := open(t, root, nil)
 	var wg sync.WaitGroup
 	for i := range 6 {
