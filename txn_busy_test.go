@@ -18,17 +18,17 @@ import (
 )
 
 // holdLock locks the store of root as a program would that does nothing else, and returns what releases it.
-func holdLock(t *testing.T, root string) (release func()) {
-	t.Helper()
+func holdLock(tb testing.TB, root string) (release func()) {
+	tb.Helper()
 	f, err := os.OpenFile(filepath.Join(root, ".txcommit/lock"), os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	release = sync.OnceFunc(func() { _ = f.Close() })
-	t.Cleanup(release)
+	tb.Cleanup(release)
 	return release
 }
 

@@ -75,25 +75,25 @@ func newRand(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-func open(t *testing.T, root string, opts ...*txn.Options) *txn.Store {
-	t.Helper()
+func open(tb testing.TB, root string, opts ...*txn.Options) *txn.Store {
+	tb.Helper()
 	o := &txn.Options{LockTimeout: lockTimeout}
 	if len(opts) > 0 {
 		o = opts[0]
 	}
 	st, err := txn.Open(ctx, root, o)
 	if err != nil {
-		t.Fatalf("Open(%s): %v", root, err)
+		tb.Fatalf("Open(%s): %v", root, err)
 	}
-	t.Cleanup(func() { _ = st.Close() })
+	tb.Cleanup(func() { _ = st.Close() })
 	return st
 }
 
 // seeded is a root that a first transaction has filled with files.
-func seeded(t *testing.T, files map[string]string) (root string, st *txn.Store) {
-	t.Helper()
-	root = t.TempDir()
-	st = open(t, root)
+func seeded(tb testing.TB, files map[string]string) (root string, st *txn.Store) {
+	tb.Helper()
+	root = tb.TempDir()
+	st = open(tb, root)
 	err := st.Update(ctx, func(tx *txn.Tx) error {
 		for p, content := range files {
 			if err := tx.WriteFile(p, []byte(content), 0o644); err != nil {
@@ -103,7 +103,7 @@ func seeded(t *testing.T, files map[string]string) (root string, st *txn.Store) 
 		return nil
 	})
 	if err != nil {
-		t.Fatalf("fill the root: %v", err)
+		tb.Fatalf("fill the root: %v", err)
 	}
 	return root, st
 }
@@ -230,14 +230,14 @@ func isStopped(t *testing.T, pid int) bool {
 }
 
 // cli starts the real binary on root.
-func cli(t *testing.T, root, stdin string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
-	t.Helper()
+func cli(tb testing.TB, root, stdin string, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	tb.Helper()
 	cmd = exec.Command(binary, append(args, "-C", root)...)
 	stderr = &bytes.Buffer{}
 	cmd.Stdin, cmd.Stderr = strings.NewReader(stdin), stderr
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	tb.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd, stderr
 }

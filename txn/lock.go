@@ -29,7 +29,7 @@ func (w *waiter) waited(start time.Time) { w.left -= time.Since(start) }
 // and up to long while one and the same process holds it: then they are no longer than a quarter of its time.
 const (
 	briefly = 25 * time.Millisecond
-	long    = 750 * time.Millisecond
+	long    = 1500 * time.Millisecond
 )
 
 // lock takes an flock on an open file. The kernel has no flock with a time limit, so it tries, with growing pauses. taken
