@@ -13,7 +13,8 @@ import (
 )
 
 // Abandon gives an unfinished transaction up: its state becomes abandoned, durably, then what is left of its stage
-// folder moves to displaced/ and the record goes. The tree is not touched, now or later.
+// folder moves to displaced/ and the record goes. The tree is not touched, now or later. So does a stage folder without a
+// record that cannot be swept, because what its outer folders are on never comes back.
 func (e *Env) Abandon(id string) (Outcome, error) {
 	all, err := e.DB.Records()
 	if err != nil {
@@ -36,24 +37,48 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 		}
 		return e.abandonStage(r, out)
 	}
+	return e.abandonDead(id)
+}
+
+// abandonDead gives up what a transaction without a record has left in stage/.
+func (e *Env) abandonDead(id string) (Outcome, error) {
 	p, err := e.Look()
 	if err != nil {
 		return Outcome{}, err
 	}
-	if !slices.Contains(p.orphans, id) {
+	names, err := e.folders(append(p.orphans, p.dead...))
+	if err != nil {
+		return Outcome{}, err
+	}
+	at := slices.IndexFunc(names, func(n string) bool { return idOf(n) == id })
+	if at < 0 {
 		return Outcome{}, errors.Wrapf(fs.ErrNotExist, "transaction %s", id)
 	}
-	kept, err := e.KeepStage(id)
+	kept, err := e.KeepStage(names[at])
 	if err != nil {
 		return Outcome{}, Incomplete(err)
 	}
-	if len(p.orphans) == 1 { // from now on this is the journal: what it has not seen is over
+	if slices.Equal(p.orphans, []string{id}) { // from now on this is the journal: what it has not seen is over
 		err = e.stampSerial(dirty)
 		if err == nil {
 			err = fsys.SyncFile(e.View)
 		}
 	}
 	return Outcome{ID: id, Outcome: "abandoned", Displaced: kept}, PathError("write", viewName, err)
+}
+
+// folders are those of names in stage/ that are folders.
+func (e *Env) folders(names []string) (all []string, err error) {
+	for _, n := range names {
+		i, err := e.Stage.Stat(n)
+		if err != nil {
+			return nil, PathError("stat", ".txcommit/stage/"+n, err)
+		}
+		if i.Kind == fsys.Folder {
+			all = append(all, n)
+		}
+	}
+	return all, nil
 }
 
 // abandonStage ends an abandoned transaction.

@@ -126,6 +126,8 @@ type Left struct {
 	Path string
 	// Why it stays.
 	Why error
+	// ID is that of the transaction whose stage folder stays with it; Abandon takes it. Empty if nothing waits in stage/.
+	ID string
 }
 
 // withOuters calls f for each outer folder that the stage folder at name speaks of and whose host is there. away are the
@@ -151,7 +153,7 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 			err = errAway
 		}
 		if err == errHostGone || err == errHidden || err == errAway || refusesChange(err) {
-			away = append(away, Left{n.path(), err})
+			away = append(away, Left{n.path(), err, idOf(name)})
 			continue
 		}
 		if err == nil {
@@ -175,7 +177,7 @@ func (e *Env) removeOuters(name string) (left []Left, err error) {
 	away, err := e.withOuters(name, func(_, host *fsys.Dir, n *note) error {
 		err := RemoveOuter(host, n.name, mine)
 		if refusesChange(err) {
-			left, err = append(left, Left{n.path(), err}), nil
+			left, err = append(left, Left{n.path(), err, idOf(name)}), nil
 		}
 		return err
 	})

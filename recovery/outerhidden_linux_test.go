@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -141,4 +142,28 @@ func TestOuterDeleted(t *testing.T) {
 	}
 	uncover()
 	s.checkSwept()
+}
+
+// TestOuterNeverBack gives up what a dead process has left on a disk that never comes back: recovery can neither sweep it nor
+// forget it, and says whose it is.
+func TestOuterNeverBack(t *testing.T) {
+	for _, name := range []string{txid, txid + EndedSuffix} {
+		s := newSpread(t)
+		s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+name)
+		s.unmount()
+		rep, err := s.recover()
+		if err != nil || len(rep.Left) != 1 || rep.Left[0].Why != errAway || rep.Left[0].ID != txid {
+			t.Fatalf("%s: recover: %+v, %v; want what is left of %s", name, rep, err, txid)
+		}
+		out, err := s.env.Abandon(txid)
+		if want := []string{".txcommit/displaced/" + name, outerAt}; err != nil || !slices.Equal(out.Displaced, want) {
+			t.Errorf("%s: give up: %+v, %v, want %q", name, out, err, want)
+		}
+		if rep, err := s.recover(); err != nil || len(rep.Left) > 0 {
+			t.Errorf("%s: recover after that: %+v, %v", name, rep, err)
+		}
+		if _, err := s.env.Abandon(txid); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: give up again: %v, want that there is no such transaction", name, err)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/google/uuid"
@@ -53,13 +54,19 @@ func (p *Pending) Unfinished() bool { return len(p.records) > 0 || len(p.orphans
 // Leave tells why all that the stage folder holds of dead processes stays there.
 func (p *Pending) Leave(why error) (left []Left) {
 	for _, n := range p.dead {
-		left = append(left, Left{".txcommit/stage/" + n, why})
+		left = append(left, Left{Path: ".txcommit/stage/" + n, Why: why})
 	}
 	return left
 }
 
-// Leftovers counts what the stage folder holds of dead processes.
-func (p *Pending) Leftovers() int { return len(p.dead) }
+// Leftovers counts the dead processes of which the stage folder holds something.
+func (p *Pending) Leftovers() int {
+	ids := map[string]bool{}
+	for _, n := range p.dead {
+		ids[idOf(strings.TrimSuffix(n, OwnerSuffix))] = true
+	}
+	return len(ids)
+}
 
 // Outcomes tells what a recovery would do.
 func (p *Pending) Outcomes() []Outcome {

@@ -82,7 +82,7 @@ func (e *Env) sweepNames(names []string, remove func(string) (bool, error), rep 
 			err = e.sweepFolder(n, remove, rep)
 		}
 		if refusesChange(err) {
-			rep.Left, err = append(rep.Left, Left{".txcommit/stage/" + n, bareErrno(err)}), nil
+			rep.Left, err = append(rep.Left, Left{".txcommit/stage/" + n, bareErrno(err), idOf(n)}), nil
 		}
 		if err != nil && !isGone(err) {
 			return PathError("clean up", ".txcommit/stage/"+n, err)

@@ -143,11 +143,12 @@ func (r *recoverReport) text() string {
 type leftDoc struct {
 	Path pathDoc `json:"path"`
 	Why  string  `json:"why"`
+	ID   string  `json:"id,omitempty"`
 }
 
 func leftDocs(all []txn.Left) (docs []leftDoc) {
 	for _, l := range all {
-		docs = append(docs, leftDoc{pathDoc(l.Path), plain(l.Why)})
+		docs = append(docs, leftDoc{pathDoc(l.Path), plain(l.Why), l.ID})
 	}
 	return docs
 }
@@ -163,9 +164,13 @@ func notSwept(left []txn.Left) error {
 	if len(left) == 0 {
 		return nil
 	}
+	hint := "nothing waits for it; when it can be reached and changed there, run 'txcommit recover'"
+	if id := left[0].ID; id != "" {
+		hint += ", and if it never can, 'txcommit recover --abandon " + id + "'"
+	}
 	return &fault{
 		at:   atCleanup,
-		hint: "nothing waits for it; when it can be reached and changed there, run 'txcommit recover'",
+		hint: hint,
 		err:  &fs.PathError{Op: "delete", Path: left[0].Path, Err: left[0].Why},
 	}
 }

@@ -2,6 +2,8 @@
 package bin
 
 import (
+	_ "embed" // of the file that is added
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,8 +39,50 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 // Build builds the command into a folder of its own in the sandbox; with an overlay file for go build, if overlay is not
-// empty.
-func Build(overlay string) (string, error) { return build(overlay, ".", "cmd/txcommit") }
+// empty. For oracle.Serve a file is added to it.
+func Build(overlay string) (string, error) {
+	overlay, err := addServed(overlay)
+	if err != nil {
+		return "", err
+	}
+	return build(overlay, ".", "cmd/txcommit")
+}
+
+//go:embed served.go.txt
+var served []byte
+
+// addServed returns an overlay file that adds served.go.txt to the command.
+func addServed(overlay string) (string, error) {
+	all := struct{ Replace map[string]string }{map[string]string{}}
+	if overlay != "" {
+		b, err := os.ReadFile(overlay)
+		if err != nil {
+			return "", err
+		}
+		if err := json.Unmarshal(b, &all); err != nil {
+			return "", fmt.Errorf("%s: %w", overlay, err)
+		}
+	}
+	module, err := Module()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "txcommit-overlay")
+	if err != nil {
+		return "", err
+	}
+	source := filepath.Join(dir, "served.go")
+	if err := os.WriteFile(source, served, 0o600); err != nil {
+		return "", err
+	}
+	all.Replace[filepath.Join(module, "cmd", "txcommit", "served.go")] = source
+	b, err := json.Marshal(all)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "overlay.json")
+	return path, os.WriteFile(path, b, 0o600)
+}
 
 // BuildLab builds a command of the lab itself as Build does, given its folder in the lab's module: one that uses the
 // product as a library.

@@ -152,7 +152,7 @@ func TestReplay(t *testing.T) {
 	if r.Case, err = oracle.NewCase(r.Work, k.Start); err != nil {
 		t.Fatal(err)
 	}
-	v, _, err := verifyImage(r, bin.Need(t), image, filepath.Join(temp, "mnt"), k.Acked)
+	v, _, err := verifyImage(r, oracle.Process(bin.Need(t)), image, filepath.Join(temp, "mnt"), k.Acked)
 	t.Logf("%s, %s, seed %d, %v, %d steps acknowledged; was: %s", k.FS, k.Mode, k.Work.Seed, &k.State, k.Acked, k.Error)
 	for i, s := range r.Work.Steps {
 		t.Logf("step %d: %v %s", i+1, s.Act, s.Manifest())

@@ -117,7 +117,7 @@ func (x *Explorer) next() *State {
 	return nil
 }
 
-func (x *Explorer) work(dir string) error {
+func (x *Explorer) work(dir string) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
@@ -126,11 +126,13 @@ func (x *Explorer) work(dir string) error {
 		return err
 	}
 	defer f.Close()
+	served := oracle.Serve(x.Bin)
+	defer func() { err = errors.Join(err, served.Close()) }()
 	for s := x.next(); s != nil; s = x.next() {
 		if err := s.write(f, x.Recording.start, x.Recording.Log); err != nil {
 			return err
 		}
-		if err := x.one(s, f.Name(), filepath.Join(dir, "mnt")); err != nil {
+		if err := x.one(s, served.Run, f.Name(), filepath.Join(dir, "mnt")); err != nil {
 			return fmt.Errorf("%v: %w", s, err)
 		}
 	}
@@ -138,9 +140,9 @@ func (x *Explorer) work(dir string) error {
 }
 
 // one checks one state, of which image is a file.
-func (x *Explorer) one(s *State, image, mnt string) error {
+func (x *Explorer) one(s *State, run oracle.Runner, image, mnt string) error {
 	acked := x.Recording.acked(s.At)
-	found, mounted, err := verifyImage(x.Recording, x.Bin, image, mnt, acked)
+	found, mounted, err := verifyImage(x.Recording, run, image, mnt, acked)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
@@ -183,12 +185,12 @@ var errMount = errors.New("does not mount")
 
 // verifyImage mounts an image and lets the oracle recover and judge it. Without being mounted the error is not about
 // the product: errMount, or one of the lab.
-func verifyImage(r *Recording, bin, image, mnt string, acked int) (v *oracle.Verdict, mounted bool, err error) {
+func verifyImage(r *Recording, run oracle.Runner, image, mnt string, acked int) (v *oracle.Verdict, mounted bool, err error) {
 	m, err := r.FS.Mount(image, mnt)
 	if err != nil {
 		return nil, false, fmt.Errorf("%w: %w", errMount, err)
 	}
-	v, err = r.Case.Verify(bin, folder(mnt), acked)
+	v, err = r.Case.Verify(run, folder(mnt), acked)
 	if uerr := m.Close(); uerr != nil {
 		return nil, false, uerr
 	}

@@ -83,7 +83,7 @@ func (r *Recording) checkAfter(bin, temp string) error {
 		return err
 	}
 	acked := r.acked(len(r.Log))
-	v, _, err := verifyImage(r, bin, image, filepath.Join(temp, "aftermnt"), acked)
+	v, _, err := verifyImage(r, oracle.Process(bin), image, filepath.Join(temp, "aftermnt"), acked)
 	if err != nil || r.Stopped < 0 || r.Work.Steps[r.Stopped].Act != nil {
 		return err
 	}

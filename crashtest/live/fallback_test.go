@@ -198,7 +198,7 @@ func (f *fallback) kill(n int) bool {
 	if _, err := os.Stat(filepath.Join(root, ".txcommit")); err == nil {
 		seen, err := oracle.Look(root)
 		if err == nil {
-			err = oracle.Settled(bin.Need(f.T), root, seen)
+			err = oracle.Settled(oracle.Process(bin.Need(f.T)), root, seen)
 		}
 		if err != nil {
 			f.Errorf("killed before call %d: %v", n, err)

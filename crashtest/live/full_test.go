@@ -152,7 +152,7 @@ func (s *stand) again(leave int) {
 // rest recovers, checks and unmounts.
 func (s *stand) rest(leave int) {
 	s.Helper()
-	if _, err := s.rules.Verify(s.bin, s.dir(), s.acked); err != nil {
+	if _, err := s.rules.Verify(oracle.Process(s.bin), s.dir(), s.acked); err != nil {
 		s.Errorf("full but for %d: %v", leave, err)
 	}
 	s.unmount()

@@ -149,7 +149,7 @@ func version(k, v int) string {
 func (l *load) check() int {
 	l.Helper()
 	root := workload.Root(l.dir())
-	report, err := oracle.Recover(l.bin, root)
+	report, err := oracle.Recover(oracle.Process(l.bin), root)
 	if err != nil || report.Exit != 0 {
 		l.Fatalf("recover: %v, %+v", err, report)
 	}
@@ -166,7 +166,7 @@ func (l *load) check() int {
 	l.checkShared(versions)
 	if seen, err := oracle.Look(root); err != nil {
 		l.Error(err)
-	} else if err := oracle.Settled(l.bin, root, seen); err != nil {
+	} else if err := oracle.Settled(oracle.Process(l.bin), root, seen); err != nil {
 		l.Error(err)
 	}
 	return len(report.Recovered)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/sandbox"
 	"github.com/txcommit/txcommit/crashtest/workload"
 	"github.com/txcommit/txcommit/internal/supervise"
@@ -44,7 +45,7 @@ func halfDone(t *testing.T, fs sandbox.FS, w *workload.Workload) (s *stand, n in
 		s.unmount()
 		s.copyImage(s.image(), s.image()+".half")
 		s.mount()
-		v, err := s.rules.Verify(s.bin, s.dir(), s.acked)
+		v, err := s.rules.Verify(oracle.Process(s.bin), s.dir(), s.acked)
 		s.unmount()
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +77,7 @@ func (s *stand) recoveryCut(n int) bool {
 	}
 	s.unmount()
 	s.mount()
-	v, err := again.Verify(s.bin, s.dir(), s.acked)
+	v, err := again.Verify(oracle.Process(s.bin), s.dir(), s.acked)
 	if err == nil && res.ExitCode == 0 && v.Moved {
 		err = fmt.Errorf("the recovery said that it was done, and another one has changed the tree")
 	}

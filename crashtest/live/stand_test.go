@@ -179,7 +179,7 @@ func (s *stand) step(f supervise.Fault) (res supervise.Result, ended bool) {
 
 // judge recovers and checks, and checks what the last step has said if it has not ended as predicted.
 func (s *stand) judge(res supervise.Result, ended bool) error {
-	v, err := s.rules.Verify(s.bin, s.dir(), s.acked)
+	v, err := s.rules.Verify(oracle.Process(s.bin), s.dir(), s.acked)
 	if err == nil && !ended {
 		err = oracle.CheckExit(v, s.acked, res.ExitCode)
 	}

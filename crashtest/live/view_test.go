@@ -192,6 +192,6 @@ func (v *viewing) look(t *testing.T, st *txn.Store, c *oracle.Case, dir string, 
 	if err != nil {
 		return fmt.Errorf("the reader: %w", err)
 	}
-	_, err = c.Verify(v.bin, dir, acked)
+	_, err = c.Verify(oracle.Process(v.bin), dir, acked)
 	return err
 }

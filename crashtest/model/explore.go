@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/txcommit/txcommit/crashtest/memfs"
+	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/workload"
 )
 
@@ -32,6 +34,8 @@ type Explorer struct {
 	Limits Limits
 	Counts Counts
 
+	served *oracle.Served
+	run    oracle.Runner
 	dir    string
 	first  *memfs.Mount // for the states of recordings
 	second *memfs.Mount // for the states of cut recoveries: another boot, as it were
@@ -43,14 +47,19 @@ type Explorer struct {
 
 // NewExplorer makes mounts in dir, which must exist. Close follows.
 func NewExplorer(bin, dir string, limits Limits) *Explorer {
+	served := oracle.Serve(bin)
 	return &Explorer{
-		Bin: bin, Limits: limits, dir: dir, checks: map[uint64]bool{},
+		Bin: bin, Limits: limits, served: served, run: served.Run, dir: dir, checks: map[uint64]bool{},
 		Counts: Counts{Acts: map[workload.ActKind]int{}, Exits: map[int]int{}, Kinds: workload.Kinds{}},
 	}
 }
 
-// Close unmounts.
+// Close ends the process that recovers, and unmounts.
 func (x *Explorer) Close() error {
+	return errors.Join(x.served.Close(), x.unmount())
+}
+
+func (x *Explorer) unmount() error {
 	for _, m := range []**memfs.Mount{&x.first, &x.second} {
 		if *m == nil {
 			continue
@@ -68,7 +77,7 @@ const renewal = 300
 
 func (x *Explorer) mounts() (err error) {
 	if x.shown++; x.shown%renewal == 0 {
-		if err := x.Close(); err != nil {
+		if err := x.unmount(); err != nil {
 			return err
 		}
 	}

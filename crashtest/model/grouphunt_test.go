@@ -92,8 +92,11 @@ func (h *groupHunt) explore(dir string, seed uint64) error {
 	var wg sync.WaitGroup
 	for i := range errs {
 		wg.Go(func() {
-			w := &groupWorker{groupHunt: h, dir: filepath.Join(dir, fmt.Sprint(i)), rng: rand.New(rand.NewPCG(seed, uint64(i)))}
-			errs[i] = errors.Join(w.explore(), w.close())
+			served := oracle.Serve(h.exe)
+			w := &groupWorker{
+				groupHunt: h, run: served.Run, dir: filepath.Join(dir, fmt.Sprint(i)), rng: rand.New(rand.NewPCG(seed, uint64(i))),
+			}
+			errs[i] = errors.Join(w.explore(), w.close(), served.Close())
 		})
 	}
 	wg.Wait()
@@ -125,6 +128,7 @@ func (h *groupHunt) done() bool {
 // groupWorker shows states on a mount of its own.
 type groupWorker struct {
 	*groupHunt
+	run   oracle.Runner
 	dir   string
 	mount *memfs.Mount
 	shown int
@@ -226,7 +230,7 @@ func (w *groupWorker) judge(s *groupState) (rep *oracle.Report, events []memfs.E
 	w.mount.Tick()
 	w.mount.Record(at, "mark")
 	root := filepath.Join(w.mount.Dir, at, "root")
-	rep, err = oracle.Recover(w.exe, root)
+	rep, err = oracle.Recover(w.run, root)
 	events = w.mount.Recorded()
 	if err != nil {
 		return nil, nil, err
@@ -238,7 +242,7 @@ func (w *groupWorker) judge(s *groupState) (rep *oracle.Report, events []memfs.E
 	if err := s.check(image); err != nil {
 		return nil, nil, err
 	}
-	again, err := oracle.Recover(w.exe, root)
+	again, err := oracle.Recover(w.run, root)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/txcommit/txcommit/crashtest/bin"
 	"github.com/txcommit/txcommit/crashtest/memfs"
 	"github.com/txcommit/txcommit/crashtest/model"
+	"github.com/txcommit/txcommit/crashtest/oracle"
 	"github.com/txcommit/txcommit/crashtest/sandbox"
 )
 
@@ -72,7 +73,7 @@ func replayGroup(t *testing.T, path string) error {
 	}
 	t.Logf("acknowledged were %v\n%s", in.Acked, in.How)
 	h := &groupHunt{groupRun: &groupRun{noExchange: in.NoExchange}, exe: bin.Need(t), states: 1, seen: map[uint64]bool{}}
-	w := &groupWorker{groupHunt: h, dir: sandbox.TempDir(t, "group-"), rng: rand.New(rand.NewPCG(1, 1))}
+	w := &groupWorker{groupHunt: h, run: oracle.Process(h.exe), dir: sandbox.TempDir(t, "group-"), rng: rand.New(rand.NewPCG(1, 1))}
 	err = w.visit(&groupState{image: &in.Image, acked: in.Acked, how: in.How}, 0)
 	if err := errors.Join(err, w.close()); err != nil {
 		t.Fatal(err)

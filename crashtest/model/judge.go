@@ -33,7 +33,7 @@ func (x *Explorer) judge(s *State, m *memfs.Mount, record bool) (*judgement, err
 	}
 	dir := filepath.Join(m.Dir, at)
 	j := &judgement{}
-	j.report, err = oracle.Recover(x.Bin, filepath.Join(dir, "root"))
+	j.report, err = oracle.Recover(x.run, filepath.Join(dir, "root"))
 	if record {
 		j.events = m.Recorded()
 	}
@@ -88,7 +88,7 @@ func (x *Explorer) again(j *judgement, m *memfs.Mount, dir string, after *oracle
 	if idle && x.skips(4) || x.skips(4) {
 		return nil
 	}
-	r, err := oracle.Recover(x.Bin, filepath.Join(dir, "root"))
+	r, err := oracle.Recover(x.run, filepath.Join(dir, "root"))
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (x *Explorer) again(j *judgement, m *memfs.Mount, dir string, after *oracle
 	if x.skips(8) {
 		return nil
 	}
-	return oracle.Next(x.Bin, dir, after)
+	return oracle.Next(x.run, dir, after)
 }
 
 // skips says to leave something out, which is done one in n times only; but always when a state is replayed.

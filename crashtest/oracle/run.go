@@ -1,23 +1,17 @@
 package oracle
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/txcommit/txcommit/crashtest/workload"
 	"github.com/txcommit/txcommit/journal"
 )
-
-// limit is how long a command may take: a dead file server would hang it for good.
-const limit = 60 * time.Second
 
 // Report is what recover said.
 type Report struct {
@@ -42,10 +36,10 @@ func (r *Report) Outcomes(outcome string) (n int) {
 	return n
 }
 
-// Recover runs the recovery of a root by the binary bin.
-func Recover(bin, root string) (*Report, error) {
+// Recover runs the recovery of a root.
+func Recover(run Runner, root string) (*Report, error) {
 	r := &Report{}
-	out, exit, err := run(bin, "recover", "--root", root, "--allow-unsafe-fs", "-o", "json")
+	out, exit, err := run("recover", "--root", root, "--allow-unsafe-fs", "-o", "json")
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +48,6 @@ func Recover(bin, root string) (*Report, error) {
 		return nil, fmt.Errorf("recover: exit code %d: %w\n%s", exit, err, out)
 	}
 	return r, nil
-}
-
-// run runs a command within the limit. Its output is that on stdout; stderr is told in errors.
-func run(bin string, args ...string) (out []byte, exit int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, bin, args...)
-	cmd.WaitDelay = time.Second
-	out, err = cmd.Output()
-	if ctx.Err() != nil {
-		return out, 0, fmt.Errorf("%s: not done after %v", args[0], limit)
-	}
-	if e, ok := errors.AsType[*exec.ExitError](err); ok && e.Exited() {
-		return out, e.ExitCode(), nil
-	}
-	return out, 0, err
 }
 
 // CheckReport says whether a recovery has ended as it must.
@@ -89,16 +67,16 @@ type Verdict struct {
 	Moved bool
 }
 
-// Verify recovers the workload's folder dir with the binary bin and checks everything. It needs a file system of the
+// Verify recovers the workload's folder dir and checks everything. It needs a file system of the
 // kernel: it maps the journal into this process.
-func (c *Case) Verify(bin, dir string, acked int) (*Verdict, error) {
+func (c *Case) Verify(run Runner, dir string, acked int) (*Verdict, error) {
 	root := workload.Root(dir)
 	before, err := Look(root)
 	if err != nil {
 		return nil, err
 	}
 	v := &Verdict{}
-	if v.Report, err = Recover(bin, root); err != nil {
+	if v.Report, err = Recover(run, root); err != nil {
 		return v, err
 	}
 	if err := c.CheckReport(v.Report, acked); err != nil {
@@ -125,12 +103,12 @@ func (c *Case) Verify(bin, dir string, acked int) (*Verdict, error) {
 	if err := CheckJournal(filepath.Join(root, stateFolder, "journal.db")); err != nil {
 		return v, err
 	}
-	return v, Settled(bin, root, after)
+	return v, Settled(run, root, after)
 }
 
 // Settled checks that a second recovery finds nothing to do and changes nothing.
-func Settled(bin, root string, after *Seen) error {
-	r, err := Recover(bin, root)
+func Settled(run Runner, root string, after *Seen) error {
+	r, err := Recover(run, root)
 	if err != nil {
 		return err
 	}
@@ -168,14 +146,14 @@ func CheckJournal(path string) error {
 }
 
 // Next checks that a recovered store takes another transaction.
-func Next(bin, dir string, seen *Seen) error {
+func Next(run Runner, dir string, seen *Seen) error {
 	m := filepath.Join(dir, "next.json")
 	text := `{"version": 1, "ops": [{"op": "write", "path": "next/file", "content": "next", "expect": "absent"}]}`
 	if err := os.WriteFile(m, []byte(text), 0o600); err != nil {
 		return err
 	}
 	root := workload.Root(dir)
-	out, exit, err := run(bin, "apply", "--root", root, "--allow-unsafe-fs", "-o", "json", m)
+	out, exit, err := run("apply", "--root", root, "--allow-unsafe-fs", "-o", "json", m)
 	if err != nil || exit != 0 {
 		return fmt.Errorf("next transaction: exit code %d, %w\n%s", exit, err, out)
 	}

@@ -42,7 +42,9 @@ func TestFills(t *testing.T) {
 			t.Parallel()
 			needs(t, fs)
 			w := newWorld(t, fs)
-			f := &filling{world: w, actor: w.actors[0], ended: map[string]int{}}
+			served := oracle.Serve(w.bin)
+			t.Cleanup(func() { _ = served.Close() })
+			f := &filling{world: w, run: served.Run, actor: w.actors[0], ended: map[string]int{}}
 			if err := first(f.first(), w.use()); err != nil {
 				t.Fatal(err)
 			}
@@ -68,6 +70,7 @@ func TestFills(t *testing.T) {
 // filling is a disk that is filled again and again.
 type filling struct {
 	*world
+	run    oracle.Runner // for recoveries
 	actor  *actor
 	filled int            // commits
 	ended  map[string]int // those, old and new
@@ -169,7 +172,7 @@ func (f *filling) judge(r *try, c *change, killed bool) (how string, err error) 
 			return "", fmt.Errorf("exit code %d: %w\n%s%s", code, first(err, difference(seen, r.trees[0])), r.out.Stdout, r.out.Stderr)
 		}
 	}
-	report, err := oracle.Recover(f.bin, f.root)
+	report, err := oracle.Recover(f.run, f.root)
 	if err == nil && (report.Exit == 5 || report.Exit == 7) && f.fs.Type == "btrfs" { // 7: of the trash, not of the tree
 		f.count("waits for space", true)
 		return f.late(r, c)
@@ -192,7 +195,7 @@ func (f *filling) late(r *try, c *change) (how string, err error) {
 	if err := f.disk.free(); err != nil {
 		return "", err
 	}
-	report, err := oracle.Recover(f.bin, f.root)
+	report, err := oracle.Recover(f.run, f.root)
 	if err != nil || report.Exit != 0 {
 		return "", fmt.Errorf("recovery with space again: %w, %+v", err, report)
 	}

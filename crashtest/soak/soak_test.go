@@ -215,7 +215,7 @@ func (w *world) end() {
 		w.t.Fatal(err)
 	}
 	for range 2 {
-		r, err := oracle.Recover(w.bin, w.root)
+		r, err := oracle.Recover(oracle.Process(w.bin), w.root)
 		if err != nil || r.Exit != 0 {
 			w.t.Fatalf("recover at the end: %v, %+v", err, r)
 		}
@@ -226,7 +226,7 @@ func (w *world) end() {
 			}
 		}
 		seen, err := oracle.Look(w.root)
-		if err = first(err, w.tidy(seen), oracle.Settled(w.bin, w.root, seen),
+		if err = first(err, w.tidy(seen), oracle.Settled(oracle.Process(w.bin), w.root, seen),
 			oracle.CheckJournal(filepath.Join(w.root, stateFolder, "journal.db"))); err != nil {
 			w.t.Errorf("at the end: %v", err)
 		}

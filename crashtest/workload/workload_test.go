@@ -58,7 +58,7 @@ func runUnharmed(t *testing.T, w *workload.Workload, exe string) {
 			t.Errorf("%v\nops: %s", err, w.Steps[i].Manifest())
 			return
 		}
-		v, err := c.Verify(exe, dir, i+1)
+		v, err := c.Verify(oracle.Process(exe), dir, i+1)
 		if err != nil {
 			t.Errorf("seed %d: step %d: %v\nops: %s", w.Seed, i, err, w.Steps[i].Manifest())
 			return
