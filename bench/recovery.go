@@ -12,9 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/txcommit/txcommit/txn"
 )
 
-// measureRecovery compares the recovery of a commit that was killed while it applied with a whole commit.
+// measureRecovery compares the recovery of a commit that was killed while it applied with a whole commit, and with what
+// such a commit does after its commit point.
 func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 	return b.scratch(w, func(dir string) error {
 		in, err := newInput(dir, 10_000)
@@ -25,7 +28,7 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 		if err := os.Mkdir(t.root, 0o777); err != nil {
 			return err
 		}
-		var whole, recovered []sample
+		var whole, applied, recovered []sample
 		var left int
 		for round := 0; len(recovered) < b.runs; round++ {
 			if round > 4*b.runs {
@@ -34,10 +37,13 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 			if err := in.fill(2*round, blockSize); err != nil {
 				return err
 			}
-			s, err := b.sample(func() error { return t.publish(ctx, in) })
+			var apply time.Duration
+			s, err := b.sample(func() (err error) { apply, err = applyPhase(ctx, t.root, in); return err })
 			if err != nil {
 				return err
 			}
+			a := s
+			a.Time = apply
 			if err := in.fill(2*round+1, blockSize); err != nil {
 				return err
 			}
@@ -47,20 +53,38 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 			if left == 0 {
 				continue // it was quicker than we
 			}
-			r, err := b.sample(func() error { return command(ctx, t.cli, "recover", "-q", "-C", t.root) })
+			r, err := b.sample(func() error { _, err := txn.Recover(ctx, t.root, nil); return err })
 			if err != nil {
 				return err
 			}
 			if err := in.verify(ctx, below(t.root)); err != nil {
 				return fmt.Errorf("recovered: %w", err)
 			}
-			whole, recovered = append(whole, s), append(recovered, r)
+			whole, applied, recovered = append(whole, s), append(applied, a), append(recovered, r)
 		}
-		b.report.note(b.device, w, "a whole commit: %s, %d flushes", ms(median(whole).Time), median(whole).Flushes)
+		b.report.note(b.device, w, "a whole commit of the library: %s, %d flushes; its apply phase, with the deletion of what was replaced: %s",
+			ms(median(whole).Time), median(whole).Flushes, ms(median(applied).Time))
 		b.report.note(b.device, w, "recovery of one that was killed (the last time with %d of %d files left to do): %s, %d flushes",
 			left, len(in.files), ms(median(recovered).Time), median(recovered).Flushes)
 		return nil
 	})
+}
+
+// applyPhase commits by the library, and returns how long that took from the record on. What was replaced is deleted by
+// then, as a recovery does it.
+func applyPhase(ctx context.Context, root string, in *input) (time.Duration, error) {
+	var point time.Time
+	st, err := txn.Open(ctx, root, &txn.Options{Progress: func(p txn.Progress) {
+		if p.Phase == txn.PhaseCommit && point.IsZero() {
+			point = time.Now()
+		}
+	}})
+	if err != nil {
+		return 0, err
+	}
+	err = libraryTarget{st, txn.TreeOptions{}}.publish(ctx, in)
+	err = errors.Join(err, st.Close())
+	return time.Since(point), err
 }
 
 // cutCommit kills a commit as soon as it can be seen in the tree, and counts the files that it did not get to.

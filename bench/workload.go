@@ -44,6 +44,7 @@ func workloads() []*workload {
 	return []*workload{
 		one, replace(5), replace(20), replace(100), replace(1000), replace(10000),
 		replaceSize(1000, 64<<10), oneLarge(), steady(50), writers(16, 10),
+		changedTree(1000),
 		{
 			name: "tree-fresh", about: "the Go source tree comes into place, where nothing was",
 			begin: goTree, next: unchanged, fresh: true,
@@ -145,6 +146,26 @@ func goTree(ctx context.Context, dir string) (*input, error) {
 		in.files = append(in.files, all[i])
 	}
 	return in, nil
+}
+
+// changedTree is N files of 4 KiB that are published as one tree, all with other content than before.
+func changedTree(n int) *workload {
+	return &workload{
+		name:  fmt.Sprintf("tree-%d", n),
+		about: fmt.Sprintf("a tree of %s of 4 KiB in %s is published again, and all have other content", count(n, "file"), count(min(n, maxFolders), "folder")),
+		begin: func(_ context.Context, dir string) (*input, error) {
+			in, err := newInput(dir, n)
+			if err == nil {
+				in.at, in.manifest = "tree", ""
+			}
+			return in, err
+		},
+		next: func(in *input, round int) error {
+			err := in.fill(round, blockSize)
+			in.data = nil // of a tree everybody reads the files
+			return err
+		},
+	}
 }
 
 func unchanged(*input, int) error { return nil }

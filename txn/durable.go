@@ -109,10 +109,8 @@ func (s *stage) syncEach(db *journal.DB) error {
 		g.Go(func() error { return stageError("sync", fsys.SyncFile(s.steps)) })
 	}
 	s.syncStaged(&g, nil)
-	for _, sub := range s.subs {
-		if s.outerNamed(sub) == nil {
-			g.Go(func() error { return stageError("sync", s.syncFolder(subName(sub))) })
-		}
+	for sub := range s.folders {
+		g.Go(func() error { return stageError("sync", s.syncFolder(subName(sub))) })
 	}
 	g.Go(func() error { return stageError("sync", syncFolder(s.dir)) })
 	return g.Wait()

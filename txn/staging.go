@@ -14,6 +14,7 @@ import (
 // still right, stays. Links to files that are renamed are made under the lock only.
 func (s *stage) stageAll(ctx context.Context, sc *scan) error {
 	wants := sc.sorted()
+	s.expect(len(wants))
 	sc.nest()
 	restaged := map[*want]bool{}
 	var files []*want

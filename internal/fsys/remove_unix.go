@@ -30,6 +30,9 @@ func (d *Dir) removeAll(name string, top Info) error {
 	if !i.SameFS(top) || i.MountRoot {
 		return unix.EBUSY
 	}
+	if err = d.Rmdir(name); err == nil || err == unix.ENOENT {
+		return nil // it was empty
+	}
 	if err := d.empty(name, i, top); err != nil {
 		return err
 	}
