@@ -49,9 +49,12 @@ func TestShutdownUnderLoad(t *testing.T) {
 					l := &load{stand: newStand(t, fs, 0, false, workload.New(1, workload.Options{Steps: 1})), flags: flags}
 					l.last.Store(int64(writers + 5*n))
 					l.run()
-					l.unmount()
-					l.mount()
-					recovered += l.check()
+					l.cut()
+					n, err := l.judge()
+					if err != nil {
+						t.Error(l.keep(kept{Ends: l.ends[:]}, err))
+					}
+					recovered += n
 					l.unmount()
 				}
 				t.Logf("%d runs, %d transactions recovered", loadRuns, recovered)
@@ -72,8 +75,8 @@ type load struct {
 
 // end is how a writer has ended: the last version that was acknowledged, and what came of the next one.
 type end struct {
-	acked, exit int
-	output      string
+	Acked, Exit int
+	Output      string
 	err         error
 }
 
@@ -88,8 +91,8 @@ func (l *load) run() {
 		switch {
 		case e.err != nil:
 			l.Fatalf("writer %d: %v", k, e.err)
-		case e.exit != 1 && e.exit != 5 && e.exit != 6 && e.exit != 7:
-			l.Errorf("writer %d: exit code %d is none of a file system that is gone\n%s", k, e.exit, e.output)
+		case e.Exit != 1 && e.Exit != 5 && e.Exit != 6 && e.Exit != 7:
+			l.Errorf("writer %d: exit code %d is none of a file system that is gone\n%s", k, e.Exit, e.Output)
 		}
 	}
 }
@@ -97,19 +100,19 @@ func (l *load) run() {
 // write commits version after version until one fails.
 func (l *load) write(k int) (e end) {
 	for {
-		cmd, cancel := l.command(k, e.acked+1)
+		cmd, cancel := l.command(k, e.Acked+1)
 		out, err := cmd.CombinedOutput()
 		cancel()
 		var exit *exec.ExitError
 		switch {
 		case errors.As(err, &exit) && exit.Exited():
-			e.exit, e.output = exit.ExitCode(), string(out)
+			e.Exit, e.Output = exit.ExitCode(), string(out)
 			return e
 		case err != nil:
-			e.err = fmt.Errorf("version %d: %w\n%s", e.acked+1, err, out)
+			e.err = fmt.Errorf("version %d: %w\n%s", e.Acked+1, err, out)
 			return e
 		}
-		e.acked++
+		e.Acked++
 		if l.last.Add(-1) == 0 {
 			if e.err = l.shutdown(l.flags); e.err != nil {
 				return e
@@ -145,37 +148,36 @@ func version(k, v int) string {
 	return strings.Repeat(fmt.Sprintf("writer %d, version %d\n", k, v), 300)
 }
 
-// check recovers and checks every writer's files; it returns how many transactions were recovered.
-func (l *load) check() int {
-	l.Helper()
+// judge recovers and checks every writer's files; it returns how many transactions were recovered.
+func (l *load) judge() (recovered int, err error) {
 	root := workload.Root(l.dir())
 	report, err := oracle.Recover(oracle.Process(l.bin), root)
 	if err != nil || report.Exit != 0 {
-		l.Fatalf("recover: %v, %+v", err, report)
+		return 0, fmt.Errorf("recover: %w, %+v", err, report)
 	}
 	var versions [writers]int
+	var errs []error
 	for k, e := range l.ends {
 		versions[k] = l.version(k)
 		switch v := versions[k]; {
-		case v != e.acked && v != e.acked+1,
-			v != e.acked && (e.exit == 1 || e.exit == 6),
-			v != e.acked+1 && e.exit == 7:
-			l.Errorf("writer %d is at version %d; %d was acknowledged, then came exit code %d\n%s", k, v, e.acked, e.exit, e.output)
+		case v != e.Acked && v != e.Acked+1,
+			v != e.Acked && (e.Exit == 1 || e.Exit == 6),
+			v != e.Acked+1 && e.Exit == 7:
+			errs = append(errs, fmt.Errorf("writer %d is at version %d (-1: its files are of several, or of none); %d was acknowledged, then came exit code %d\n%s",
+				k, v, e.Acked, e.Exit, e.Output))
 		}
 	}
-	l.checkShared(versions)
-	if seen, err := oracle.Look(root); err != nil {
-		l.Error(err)
-	} else if err := oracle.Settled(oracle.Process(l.bin), root, seen); err != nil {
-		l.Error(err)
+	errs = append(errs, l.checkShared(versions))
+	seen, err := oracle.Look(root)
+	if err == nil {
+		err = oracle.Settled(oracle.Process(l.bin), root, seen)
 	}
-	return len(report.Recovered)
+	return len(report.Recovered), errors.Join(append(errs, err)...)
 }
 
-// version finds the version that all files of writer k have.
+// version finds the version that all files of writer k have; -1 if they have none in common.
 func (l *load) version(k int) int {
-	l.Helper()
-	for v := 0; v <= l.ends[k].acked+1; v++ {
+	for v := 0; v <= l.ends[k].Acked+1; v++ {
 		same := 0
 		for n := range filesPerWriter {
 			b, err := os.ReadFile(filepath.Join(workload.Root(l.dir()), file(k, n)))
@@ -187,22 +189,19 @@ func (l *load) version(k int) int {
 			return v
 		}
 	}
-	l.Errorf("writer %d: its files are of different versions, or of none", k)
 	return -1
 }
 
 // checkShared checks that the shared file is the last version of one of the writers.
-func (l *load) checkShared(versions [writers]int) {
-	l.Helper()
+func (l *load) checkShared(versions [writers]int) error {
 	b, err := os.ReadFile(filepath.Join(workload.Root(l.dir()), "shared"))
 	if err != nil {
-		l.Error(err)
-		return
+		return err
 	}
 	for k, v := range versions {
 		if string(b) == version(k, v) {
-			return
+			return nil
 		}
 	}
-	l.Errorf("the shared file is %.40q, which is the last version of no writer", b)
+	return fmt.Errorf("the shared file is %.40q, which is the last version of no writer", b)
 }

@@ -3,8 +3,8 @@
 package live
 
 import (
-	"fmt"
-	"os/exec"
+	"errors"
+	"os"
 	"testing"
 
 	"github.com/txcommit/txcommit/crashtest/oracle"
@@ -42,15 +42,16 @@ func halfDone(t *testing.T, fs sandbox.FS, w *workload.Workload) (s *stand, n in
 	for n = countCalls(t, fs, false, w); n > 0; n -= 3 {
 		s = newStand(t, fs, 0, false, w)
 		s.until(n, func() error { return s.shutdown(logFlush) })
-		s.unmount()
-		s.copyImage(s.image(), s.image()+".half")
-		s.mount()
+		s.cut()
 		v, err := s.rules.Verify(oracle.Process(s.bin), s.dir(), s.acked)
-		s.unmount()
 		if err != nil {
-			t.Fatal(err)
+			t.Fatal(s.keep(kept{Ended: true}, err))
 		}
+		s.unmount()
 		if v.Moved && len(v.Report.Recovered) > 0 {
+			if err := os.Rename(s.image()+cutSuffix, s.half()); err != nil {
+				t.Fatal(err)
+			}
 			return s, n
 		}
 	}
@@ -58,14 +59,17 @@ func halfDone(t *testing.T, fs sandbox.FS, w *workload.Workload) (s *stand, n in
 	return nil, 0
 }
 
+// half is the image of a transaction that is half done.
+func (s *stand) half() string { return s.image() + ".half" }
+
 // recoveryCut shuts the file system down before call n of a recovery, and judges what the next one makes of it. It is
 // false if there is no such call.
 func (s *stand) recoveryCut(n int) bool {
 	s.Helper()
-	s.copyImage(s.image()+".half", s.image())
+	if err := copyImage(s.half(), s.image()); err != nil {
+		s.Fatal(err)
+	}
 	s.mount()
-	again := *s.rules
-	again.Again = true
 	root := workload.Root(s.dir())
 	res, err := supervise.Run(supervise.Fault{At: n, Stop: func(supervise.Call) {
 		if err := s.shutdown(noLogFlush); err != nil {
@@ -75,22 +79,21 @@ func (s *stand) recoveryCut(n int) bool {
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.unmount()
-	s.mount()
-	v, err := again.Verify(oracle.Process(s.bin), s.dir(), s.acked)
-	if err == nil && res.ExitCode == 0 && v.Moved {
-		err = fmt.Errorf("the recovery said that it was done, and another one has changed the tree")
-	}
-	if err != nil {
-		s.Errorf("recovery cut before call %d: %v\n%s%s", n, err, res.Stdout, res.Stderr)
+	s.cut()
+	if err := s.judgeAgain(res); err != nil {
+		s.Errorf("recovery cut before call %d: %s\n%s%s", n, s.keep(kept{Exit: res.ExitCode, Again: true}, err), res.Stdout, res.Stderr)
 	}
 	s.unmount()
 	return res.Hit != nil && !s.Failed()
 }
 
-func (s *stand) copyImage(from, to string) {
-	s.Helper()
-	if out, err := exec.Command("cp", "--sparse=always", from, to).CombinedOutput(); err != nil {
-		s.Fatalf("cp: %v\n%s", err, out)
+// judgeAgain recovers and checks after a recovery that was cut, or has said that it was done.
+func (s *stand) judgeAgain(res supervise.Result) error {
+	again := *s.rules
+	again.Again = true
+	v, err := again.Verify(oracle.Process(s.bin), s.dir(), s.acked)
+	if err == nil && res.ExitCode == 0 && v.Moved {
+		err = errors.New("the recovery said that it was done, and another one has changed the tree")
 	}
+	return err
 }

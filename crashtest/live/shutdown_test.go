@@ -44,10 +44,9 @@ func TestShutdown(t *testing.T) {
 					s := newStand(t, tt.fs, 0, tt.layers, w)
 					n := 1 + rng.IntN(calls)
 					res, ended := s.until(n, func() error { return s.shutdown(flags) })
-					s.unmount()
-					s.mount()
+					s.cut()
 					if err := s.judge(res, ended); err != nil {
-						t.Errorf("shut down before call %d: %v", n, err)
+						t.Errorf("shut down before call %d: %s", n, s.keep(kept{Exit: res.ExitCode, Ended: ended}, err))
 					}
 					s.unmount()
 					codes[res.ExitCode]++

@@ -46,6 +46,7 @@ type stand struct {
 	bin    string
 	mounts []*sandbox.Mount // the uppermost last
 	work   *workload.Workload
+	start  *oracle.Seen
 	rules  *oracle.Case
 	acked  int // steps
 }
@@ -65,9 +66,9 @@ func newStand(t *testing.T, fs sandbox.FS, size int64, layers bool, w *workload.
 	if err := w.Build(s.dir()); err != nil {
 		t.Fatal(err)
 	}
-	seen, err := oracle.Look(workload.Root(s.dir()))
-	if err == nil {
-		s.rules, err = oracle.NewCase(w, seen)
+	var err error
+	if s.start, err = oracle.Look(workload.Root(s.dir())); err == nil {
+		s.rules, err = oracle.NewCase(w, s.start)
 	}
 	if err != nil {
 		t.Fatal(err)

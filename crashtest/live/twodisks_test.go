@@ -32,6 +32,9 @@ const twoOps = `{"version": 1, "ops": [
 const twoBuild = `rm -rf h .txcommit m/* m/.txcommit*; mkdir -p m/full m/dir; echo -n old >h; echo -n old >m/a
 	for f in gone full/f from dir/f run; do echo -n $f >m/$f; done; sync -f . m`
 
+// twoImages are those of the root and of m.
+var twoImages = []string{"home", "outer"}
+
 // twoDisks is a root with another file system at m.
 type twoDisks struct {
 	*testing.T
@@ -118,7 +121,7 @@ func TestTwoDisks(t *testing.T) {
 			t.Parallel()
 			needs(t, fs)
 			d := &twoDisks{T: t, fs: fs, temp: sandbox.TempDir(t, "two-")}
-			for _, image := range []string{"home", "outer"} {
+			for _, image := range twoImages {
 				if err := fs.Make(filepath.Join(d.temp, image), 0); err != nil {
 					t.Fatal(err)
 				}
@@ -164,17 +167,32 @@ func (d *twoDisks) run(n, which int) (code int, old, hit bool) {
 		return res.ExitCode, false, false
 	}
 	d.unmount()
+	for _, image := range twoImages {
+		at := filepath.Join(d.temp, image)
+		if err := copyImage(at, at+cutSuffix); err != nil {
+			d.Fatal(err)
+		}
+	}
 	d.mount()
-	cmd := exec.Command(bin.Need(d.T), "recover", "-C", d.base())
-	out, err := cmd.CombinedOutput()
-	is := d.look()
-	old = maps.Equal(is, d.old)
-	said := fmt.Sprintf("%d shut down before call %v: exit code %d: %s%s; recover: %v %s", which, res.Hit, res.ExitCode, res.Stdout, res.Stderr, err, out)
-	switch {
-	case err != nil, !old && !maps.Equal(is, d.new):
-		d.Errorf("%s; the tree is %v", said, is)
-	case old && (bytes.Contains(res.Stdout, []byte("committed")) || res.ExitCode == 7), !old && res.ExitCode == 1:
-		d.Errorf("%s; the tree is old: %t", said, old)
+	if old, err = d.judge(res); err != nil {
+		k := kept{FS: d.fs.Name, Images: twoImages, Old: d.old, New: d.new, Exit: res.ExitCode, Stdout: res.Stdout}
+		d.Errorf("%d shut down before call %v: %s", which, res.Hit, k.keep(d.temp, err))
 	}
 	return res.ExitCode, old, true
+}
+
+// judge recovers, and says whether the tree is old; an error if it is neither old nor new, or not what the commit has said.
+func (d *twoDisks) judge(res supervise.Result) (old bool, err error) {
+	d.Helper()
+	out, err := exec.Command(bin.Need(d.T), "recover", "-C", d.base()).CombinedOutput()
+	is := d.look()
+	old = maps.Equal(is, d.old)
+	said := fmt.Sprintf("exit code %d: %s%s; recover: %v %s", res.ExitCode, res.Stdout, res.Stderr, err, out)
+	switch {
+	case err != nil, !old && !maps.Equal(is, d.new):
+		return old, fmt.Errorf("%s; the tree is %v", said, is)
+	case old && (bytes.Contains(res.Stdout, []byte("committed")) || res.ExitCode == 7), !old && res.ExitCode == 1:
+		return old, fmt.Errorf("%s; the tree is old: %t", said, old)
+	}
+	return old, nil
 }

@@ -152,7 +152,16 @@ func (d *Dir) Chmod(name string, id ID, mode uint32) error {
 
 // SyncFile makes the content and the size of an open file durable. It is never repeated, which package os does after a
 // signal.
-func SyncFile(f *os.File) error { return unix.Fsync(int(f.Fd())) }
+//
+// XFS that has given up (an error of its journal, or a shutdown) has thrown away what it did not have on disk, and all the
+// same says of a folder that it is synced (xfs_dir_fsync, Linux 6.18). A stat fails then, and for good.
+func SyncFile(f *os.File) error {
+	if err := unix.Fsync(int(f.Fd())); err != nil {
+		return err
+	}
+	_, err := StatFile(f)
+	return err
+}
 
 // SyncFS makes all of the file system of d durable. Errors are those since d was opened.
 func (d *Dir) SyncFS() error { return unix.Syncfs(d.fd()) }
