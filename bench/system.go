@@ -101,6 +101,7 @@ func systems() []*system {
 	return []*system{
 		copySystem(), overwriteSystem(), tarSystem(),
 		mutexSystem(), renameioSystem(), natefinchSystem(), writeFileAtomicSystem(), atomicallySystem(), sqliteSystem(),
+		floorSystem(),
 		librarySystem(), libraryQuickSystem(), libraryProcessSystem(), commandSystem(), commandProcessSystem(),
 	}
 }
