@@ -32,6 +32,8 @@ type Env struct {
 	DB        *journal.DB
 	// View is the view lock's file, which carries the stamp.
 	View *os.File
+	// Thorough sweeps look on a whole disk for a folder that was moved with what a dead process has left in it.
+	Thorough bool
 }
 
 // Outcome tells what became of one transaction.

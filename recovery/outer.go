@@ -132,7 +132,7 @@ type Left struct {
 
 // withOuters calls f for each outer folder that the stage folder at name speaks of and whose host is there. away are the
 // others.
-func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) error) (away []Left, err error) {
+func (e *Env) withOuters(name string, search bool, f func(stage, host *fsys.Dir, n *note) error) (away []Left, err error) {
 	stage, err := e.Stage.Sub(name)
 	if isGone(err) || err == syscall.ENOTDIR || err == syscall.ELOOP {
 		return nil, nil
@@ -147,12 +147,12 @@ func (e *Env) withOuters(name string, f func(stage, host *fsys.Dir, n *note) err
 	}
 	for i := range all {
 		n := &all[i]
-		host, err := e.host(n)
+		host, err := e.host(n, search)
 		var no *unmounted
 		if errors.As(err, &no) {
 			err = errAway
 		}
-		if err == errHostGone || err == errHidden || err == errAway || refusesChange(err) {
+		if err == errHostGone || err == errHidden || err == errElsewhere || err == errAway || refusesChange(err) {
 			away = append(away, Left{n.path(), err, idOf(name)})
 			continue
 		}
@@ -174,7 +174,7 @@ func (e *Env) removeOuters(name string) (left []Left, err error) {
 	if err != nil {
 		return nil, err
 	}
-	away, err := e.withOuters(name, func(_, host *fsys.Dir, n *note) error {
+	away, err := e.withOuters(name, e.Thorough, func(_, host *fsys.Dir, n *note) error {
 		err := RemoveOuter(host, n.name, mine)
 		if refusesChange(err) {
 			left, err = append(left, Left{n.path(), err, idOf(name)}), nil
@@ -237,7 +237,7 @@ func (e *Env) keepOuters(name string) (left []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	away, err := e.withOuters(name, func(stage, host *fsys.Dir, n *note) error {
+	away, err := e.withOuters(name, true, func(stage, host *fsys.Dir, n *note) error {
 		i, err := host.Stat(n.name)
 		if err == nil && i.MountRoot {
 			left = append(left, n.path())

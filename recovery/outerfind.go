@@ -9,10 +9,10 @@ import (
 	"github.com/txcommit/txcommit/journal"
 )
 
-// host opens the folder that an outer folder is in, also where it was moved within its place: then the note says where it is
-// now. It is errHostGone if it is not there any more, errHidden if it may be where nobody can look, and *unmounted if what it is
+// host opens the folder that an outer folder is in; if it is to search, also where it was moved within its place: then the
+// note says where it is now. It is errHostGone if it is not there any more, errHidden if it may be where nobody can look, and *unmounted if what it is
 // on may come back.
-func (e *Env) host(n *note) (*fsys.Dir, error) {
+func (e *Env) host(n *note, search bool) (*fsys.Dir, error) {
 	d, err := e.recorded(n.Host, n.HostInode)
 	if d != nil || err != nil {
 		return d, err
@@ -28,6 +28,9 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 	if err := top.Writable(); err == syscall.EROFS {
 		return nil, err // nothing can be done about it: to look for it now, and again and again, is in vain
 	}
+	if !search {
+		return nil, errElsewhere
+	}
 	d, below, all := find(top, n.HostInode)
 	if d == nil && !all {
 		return nil, errHidden
@@ -42,7 +45,9 @@ func (e *Env) host(n *note) (*fsys.Dir, error) {
 var (
 	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
 	errHidden   = errors.New("the directory that it was in was moved, and not everything where it may be can be looked at")
-	errAway     = errors.New("what it is on is not mounted")
+	// errElsewhere is one of those: who has come for something else does not walk a whole disk, each time.
+	errElsewhere = errors.New("the directory that it was in is not at its place; 'txcommit recover' looks for it")
+	errAway      = errors.New("what it is on is not mounted")
 )
 
 // search looks below a folder for another one. It does not leave the mount and file system. A large tree takes its time: it

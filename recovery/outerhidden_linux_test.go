@@ -167,3 +167,18 @@ func TestOuterNeverBack(t *testing.T) {
 		}
 	}
 }
+
+// TestOuterNotSought has a host that was moved, and a sweep by who has come for something else: it does not look for it, says so,
+// and leaves the rest to who does.
+func TestOuterNotSought(t *testing.T) {
+	s := newSpread(t)
+	s.mkdir("m/h")
+	s.hostIn("m/h")
+	s.rename("m/h", "m/other")
+	s.env.Thorough = false
+	if rep, err := s.recover(); err != nil || len(rep.Left) != 1 || rep.Left[0].Why != errElsewhere {
+		t.Errorf("recover: %+v, %v; want that it is left", rep, err)
+	}
+	s.env.Thorough = true
+	s.checkSwept()
+}

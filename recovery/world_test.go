@@ -76,7 +76,8 @@ func (w *world) open() {
 	w.must(err)
 	w.Cleanup(func() { _ = view.Close() })
 	w.env = &Env{
-		Root: dir("."), State: dir(".txcommit"), Stage: dir(".txcommit/stage"), Trash: dir(".txcommit/trash"),
+		Thorough: true,
+		Root:     dir("."), State: dir(".txcommit"), Stage: dir(".txcommit/stage"), Trash: dir(".txcommit/trash"),
 		Displaced: dir(".txcommit/displaced"), History: dir(".txcommit/history"), DB: db, View: view,
 	}
 }

@@ -28,6 +28,7 @@ func Recover(ctx context.Context, root string, opts *Options) (*Report, error) {
 		}
 		rep.Swept, rep.Left = unmade.Swept, unmade.Left
 		return s.locked(ctx, w, func(ses *session) error {
+			ses.env.Thorough = true
 			r, err := ses.recover(ctx)
 			rep.Recovered, rep.Displaced = r.Recovered, r.Displaced
 			rep.Swept, rep.Left = rep.Swept+r.Swept, append(rep.Left, r.Left...)

@@ -42,7 +42,7 @@ func keptOf(r *journal.Record) Kept {
 // History lists the transactions that Undo can take back, the newest first.
 func (s *Store) History(ctx context.Context) ([]Kept, error) {
 	var out []Kept
-	err := s.withKept(ctx, func(_ *session, kept []*journal.Record) error {
+	err := s.withKept(ctx, false, func(_ *session, kept []*journal.Record) error {
 		for _, r := range slices.Backward(kept) {
 			out = append(out, keptOf(r))
 		}
@@ -55,7 +55,7 @@ func (s *Store) History(ctx context.Context) ([]Kept, error) {
 func (s *Store) Show(ctx context.Context, id string) (*Kept, []Change, error) {
 	var k Kept
 	var changes []Change
-	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+	err := s.withKept(ctx, false, func(ses *session, kept []*journal.Record) error {
 		r, err := findKept(kept, id)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
 	done.Swept, s.swept = s.swept, 0
 	done.Left = s.left // all there is, unless there is a store: its recovery looks again
 	s.mu.Unlock()
-	err := s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+	err := s.withKept(ctx, true, func(ses *session, kept []*journal.Record) error {
 		if ses == nil {
 			return nil
 		}
@@ -113,8 +113,8 @@ func (s *Store) GC(ctx context.Context, keep int) (*Cleared, error) {
 }
 
 // withKept runs f with the records of the transactions in the history, in their order; without a store there are none, and
-// no session.
-func (s *Store) withKept(ctx context.Context, f func(*session, []*journal.Record) error) error {
+// no session. thorough is how it sweeps: see recovery.Env.
+func (s *Store) withKept(ctx context.Context, thorough bool, f func(*session, []*journal.Record) error) error {
 	if err := s.use(); err != nil {
 		return err
 	}
@@ -129,6 +129,7 @@ func (s *Store) withKept(ctx context.Context, f func(*session, []*journal.Record
 			}
 			return f(ses, kept)
 		}
+		ses.env.Thorough = thorough
 		rep, err := ses.recover(ctx)
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func (s *Store) BeginUndo(ctx context.Context, id string, opts UndoOptions) (*Tx
 	if err != nil {
 		return nil, err
 	}
-	err = s.withKept(ctx, func(ses *session, kept []*journal.Record) error {
+	err = s.withKept(ctx, false, func(ses *session, kept []*journal.Record) error {
 		r, err := findKept(kept, id)
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ func (s *Store) sweepUnmade(ctx context.Context, w *waiter) (rep recovery.Report
 	if err := checkOurs(state); err != nil {
 		return rep, err
 	}
-	env := recovery.Env{Root: s.root, State: state}
+	env := recovery.Env{Root: s.root, State: state, Thorough: true}
 	env.Stage, err = state.Sub(recovery.StageFolder)
 	switch {
 	case err == nil:
