@@ -13,8 +13,10 @@ import (
 )
 
 // Abandon gives an unfinished transaction up: its state becomes abandoned, durably, then what is left of its stage
-// folder moves to displaced/ and the record goes. The tree is not touched, now or later. So does a stage folder without a
-// record that cannot be swept, because what its outer folders are on never comes back.
+// folder moves to displaced/ and the record goes. The tree is not touched, now or later.
+//
+// A dead stage folder that no record needs moves to displaced/, too. That is for one that cannot be swept, because what its
+// outer folders are on never comes back.
 func (e *Env) Abandon(id string) (Outcome, error) {
 	all, err := e.DB.Records()
 	if err != nil {
@@ -30,6 +32,9 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 			return out, PathError("stat", ".txcommit/stage/"+id, err)
 		}
 		if r.State == journal.Kept || !i.Exists() && r.State == journal.Decided {
+			if i, err := e.Stage.Stat(id + EndedSuffix); err == nil && i.Exists() {
+				return e.abandonDead(id)
+			}
 			return out, errors.Wrapf(fs.ErrInvalid, "transaction %s is finished, there is nothing to abandon", id)
 		}
 		if err := e.DB.SetState(r, journal.Abandoned); err != nil {
@@ -55,8 +60,11 @@ func (e *Env) abandonDead(id string) (Outcome, error) {
 		return Outcome{}, errors.Wrapf(fs.ErrNotExist, "transaction %s", id)
 	}
 	kept, err := e.KeepStage(names[at])
+	if err != nil && slices.Contains(p.orphans, id) {
+		err = Incomplete(err)
+	}
 	if err != nil {
-		return Outcome{}, Incomplete(err)
+		return Outcome{}, err
 	}
 	if slices.Equal(p.orphans, []string{id}) { // from now on this is the journal: what it has not seen is over
 		err = e.stampSerial(dirty)

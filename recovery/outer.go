@@ -126,7 +126,7 @@ type Left struct {
 	Path string
 	// Why it stays.
 	Why error
-	// ID is that of the transaction whose stage folder stays with it; Abandon takes it. Empty if nothing waits in stage/.
+	// ID is that of the transaction whose stage folder waits for it, if Abandon can help; else empty.
 	ID string
 }
 

@@ -147,8 +147,15 @@ func TestOuterDeleted(t *testing.T) {
 // TestOuterNeverBack gives up what a dead process has left on a disk that never comes back: recovery can neither sweep it nor
 // forget it, and says whose it is.
 func TestOuterNeverBack(t *testing.T) {
-	for _, name := range []string{txid, txid + EndedSuffix} {
-		s := newSpread(t)
+	for _, tt := range []struct {
+		name   string
+		record bool // of a transaction that has ended
+	}{{txid, false}, {txid + EndedSuffix, false}, {txid + EndedSuffix, true}} {
+		s, name := newSpread(t), tt.name
+		if tt.record {
+			s.there(none, "new", "new")
+			s.put(journal.Decided)
+		}
 		s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+name)
 		s.unmount()
 		rep, err := s.recover()
@@ -162,9 +169,19 @@ func TestOuterNeverBack(t *testing.T) {
 		if rep, err := s.recover(); err != nil || len(rep.Left) > 0 {
 			t.Errorf("%s: recover after that: %+v, %v", name, rep, err)
 		}
-		if _, err := s.env.Abandon(txid); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: give up again: %v, want that there is no such transaction", name, err)
+		if _, err := s.env.Abandon(txid); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("%s: give up again: %v, want that there is no such transaction, or that it is finished", name, err)
 		}
+	}
+}
+
+// TestOuterUnmadeAway has a first transaction that has died, whose disk is away: there is nothing yet that could be given up.
+func TestOuterUnmadeAway(t *testing.T) {
+	s := newSpread(t)
+	s.unmount()
+	rep, err := s.env.SweepUnmade()
+	if err != nil || len(rep.Left) != 1 || rep.Left[0].ID != "" {
+		t.Errorf("got %+v, %v; want that it is left, without an id", rep, err)
 	}
 }
 

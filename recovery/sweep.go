@@ -82,7 +82,7 @@ func (e *Env) sweepNames(names []string, remove func(string) (bool, error), rep 
 			err = e.sweepFolder(n, remove, rep)
 		}
 		if refusesChange(err) {
-			rep.Left, err = append(rep.Left, Left{".txcommit/stage/" + n, bareErrno(err), idOf(n)}), nil
+			rep.Left, err = append(rep.Left, Left{Path: ".txcommit/stage/" + n, Why: bareErrno(err)}), nil
 		}
 		if err != nil && !isGone(err) {
 			return PathError("clean up", ".txcommit/stage/"+n, err)
@@ -104,7 +104,8 @@ func (e *Env) sweepFolder(name string, remove func(string) (bool, error), rep *R
 	return err
 }
 
-// SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record.
+// SweepUnmade deletes what dead processes have staged where there is no journal yet, and so no record; nor a displaced/, for
+// Abandon to move it to.
 func (e *Env) SweepUnmade() (rep Report, err error) {
 	dead, err := e.deadStages(nil)
 	if isGone(err) {
@@ -117,6 +118,9 @@ func (e *Env) SweepUnmade() (rep Report, err error) {
 		err := e.Stage.RemoveAll(n)
 		return err == nil, err
 	}, &rep)
+	for i := range rep.Left {
+		rep.Left[i].ID = ""
+	}
 	return rep, err
 }
 
@@ -184,7 +188,7 @@ func (e *Env) lighten(name string) (folders bool) {
 	}
 	var left atomic.Bool
 	_ = parallel(len(subs), func(i int) error {
-		if unlinkAll(d, subs[i]) {
+		if unlinkAll(d, subs[i], len(subs) < 8) {
 			left.Store(true)
 		}
 		return nil
@@ -192,18 +196,27 @@ func (e *Env) lighten(name string) (folders bool) {
 	return left.Load()
 }
 
-// unlinkAll deletes the files in the folder name of d, and says whether anything is left.
-func unlinkAll(d *fsys.Dir, name string) (left bool) {
+// unlinkAll deletes the files in the folder name of d, many at once if asked to, and says whether anything is left.
+func unlinkAll(d *fsys.Dir, name string, many bool) bool {
 	sub, err := d.Sub(name)
 	if err != nil {
 		return false
 	}
 	defer sub.Close()
 	names, err := sub.Names()
-	for _, n := range names {
-		if err := sub.Unlink(n); err != nil && !isGone(err) {
-			left = true
+	var left atomic.Bool
+	unlink := func(i int) error {
+		if err := sub.Unlink(names[i]); err != nil && !isGone(err) {
+			left.Store(true)
+		}
+		return nil
+	}
+	if many {
+		_ = parallel(len(names), unlink)
+	} else {
+		for i := range names {
+			_ = unlink(i)
 		}
 	}
-	return left || err != nil
+	return left.Load() || err != nil
 }

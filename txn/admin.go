@@ -70,7 +70,8 @@ func withStore(root string, opts *Options, f func(*Store) error) error {
 }
 
 // Abandon gives an unfinished transaction up. The tree stays as it is, old, new or in between; what is left of the
-// transaction's files moves to .txcommit/displaced, so that nothing is lost.
+// transaction's files moves to .txcommit/displaced, so that nothing is lost. So does what a dead process has left, which is for
+// what Report.Left says of a disk that never comes back.
 func Abandon(ctx context.Context, root, id string, opts *Options) (*Report, error) {
 	rep := &Report{}
 	err := withStore(root, opts, func(s *Store) error {

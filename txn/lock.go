@@ -26,7 +26,7 @@ func newWaiter(timeout time.Duration) *waiter { return &waiter{timeout} }
 func (w *waiter) waited(start time.Time) { w.left -= time.Since(start) }
 
 // The pauses between two tries grow up to briefly while the lock goes from hand to hand, so that nobody is left behind,
-// and up to long while one and the same process holds it: then they are no longer than a quarter of its time.
+// and up to long while one and the same process holds it: then they are a quarter of its time, on average.
 const (
 	briefly = 25 * time.Millisecond
 	long    = 1500 * time.Millisecond

@@ -39,6 +39,7 @@ type stage struct {
 	subs    map[string]uint32
 	folders uint32 // how many of them were made in the stage folder
 	few     bool   // the next target folders share the last of these
+	noSub   error  // why there can be no more of them
 	// staged is what is there, by the canonical path that it is meant for.
 	staged byPath[*staged]
 	bytes  atomic.Int64
@@ -179,7 +180,7 @@ func (s *stage) close() {
 	}
 }
 
-// together is up to how many changes share one subfolder: for 100 in 50 folders that takes a quarter less of the processor's
+// together is up to how many changed paths share one subfolder: for 100 in 50 folders that takes a quarter less of the processor's
 // time, from some 400 on the workers wait for each other in it (measured on ext4).
 const together = 200
 
@@ -190,23 +191,27 @@ func (s *stage) subFor(target string) (uint32, error) {
 	if n, ok := s.subs[target]; ok {
 		return n, nil
 	}
-	if s.folders > 0 && s.few {
-		s.subs[target] = s.folders - 1
-		return s.folders - 1, nil
+	if s.noSub == nil && (s.folders == 0 || !s.few) {
+		s.noSub = s.makeSub()
 	}
-	n := s.folders
-	s.folders++
-	if err := s.dir.Mkdir(subName(n), 0o700); err != nil {
-		return 0, err
+	if s.noSub != nil { // whoever asks next meets the same, not what follows from it
+		return 0, s.noSub
 	}
-	if err := s.yield(s.dir, subName(n)); err != nil {
-		return 0, err
-	}
-	s.subs[target] = n
-	return n, nil
+	s.subs[target] = s.folders - 1
+	return s.folders - 1, nil
 }
 
-// expect tells how many changes are to be staged.
+// makeSub makes the next subfolder.
+func (s *stage) makeSub() error {
+	name := subName(s.folders)
+	s.folders++
+	if err := s.dir.Mkdir(name, 0o700); err != nil {
+		return err
+	}
+	return s.yield(s.dir, name)
+}
+
+// expect tells how many paths are to be changed.
 func (s *stage) expect(changes int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

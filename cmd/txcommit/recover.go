@@ -23,8 +23,9 @@ processes staged. It is safe at any time, any number of times; without a store i
 does nothing. apply and sync do the same before they commit.
 
 Where that cannot finish, two ways out lose nothing: --abandon gives one transaction
-up, leaves the tree as it is and keeps the rest in .txcommit/displaced; --rebuild
-sets a broken journal aside and starts a new one.`,
+up, leaves the tree as it is and keeps the rest in .txcommit/displaced, also what a
+dead process has left on a disk that never comes back; --rebuild sets a broken
+journal aside and starts a new one.`,
 		Example: `  txcommit recover
   txcommit recover -C /srv/site -o json
   txcommit recover --abandon 019a1f0e-5d5c-7cc8-a9a5-0d1f6c1b2a3f`,
@@ -43,7 +44,7 @@ sets a broken journal aside and starts a new one.`,
 			return a.recover(cmd.Context(), "", o, txn.Recover)
 		}),
 	}
-	cmd.Flags().StringVar(&abandon, "abandon", "", "give the transaction `ID` up; status lists the ids")
+	cmd.Flags().StringVar(&abandon, "abandon", "", "give the transaction `ID` up; status and recover list the ids")
 	must(cmd.RegisterFlagCompletionFunc("abandon", a.completePending))
 	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "set a broken journal aside and start a new one")
 	cmd.Flags().BoolVar(&allowUnsafeFS, "allow-unsafe-fs", false, allowUnsafeFSHelp)

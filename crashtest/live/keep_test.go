@@ -125,6 +125,9 @@ func replay(t *testing.T, from string) error {
 			fs = f
 		}
 	}
+	if fs.Name == "" {
+		t.Fatalf("%s: unknown file system %q", from, k.FS)
+	}
 	needs(t, fs)
 	temp := sandbox.TempDir(t, "replay-")
 	for _, image := range k.Images {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,21 +19,24 @@ const limit = 60 * time.Second
 // Runner runs the command with arguments, and returns what it wrote to stdout, and its exit code.
 type Runner func(args ...string) (out []byte, exit int, err error)
 
-// Process runs each command in a process of its own. What it writes to stderr is told in errors.
+// Process runs each command in a process of its own. One that dies is an error, with what it wrote to stderr.
 func Process(exe string) Runner {
 	return func(args ...string) (out []byte, exit int, err error) {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
+		var stdout, stderr bytes.Buffer
 		cmd := exec.CommandContext(ctx, exe, args...)
-		cmd.WaitDelay = time.Second
-		out, err = cmd.Output()
+		cmd.WaitDelay, cmd.Stdout, cmd.Stderr = time.Second, &stdout, &stderr
+		err = cmd.Run()
 		if ctx.Err() != nil {
-			return out, 0, tooLong(args)
+			return nil, 0, tooLong(args)
 		}
-		if e, ok := errors.AsType[*exec.ExitError](err); ok && e.Exited() {
-			return out, e.ExitCode(), nil
+		const panicked = 2 // as a Go program ends then; only plan has a use for it, which is not run here
+		e, exited := errors.AsType[*exec.ExitError](err)
+		if exited = exited && e.Exited() && e.ExitCode() != panicked; err != nil && !exited {
+			return nil, 0, fmt.Errorf("%q: the process died: %w\n%s", args, err, stderr.String())
 		}
-		return out, 0, err
+		return stdout.Bytes(), cmd.ProcessState.ExitCode(), nil
 	}
 }
 
@@ -40,7 +44,8 @@ func tooLong(args []string) error { return fmt.Errorf("%s: not done after %v", a
 
 // Served runs one command after the other in one process: to start it is half of the work of most. It is the same binary,
 // which bin.Build has taught that, and each is all that a process does from its arguments to its exit code. One command
-// in eight has a process of its own all the same.
+// in seven has a process of its own all the same: of two that take turns, as a recovery and the one that finds nothing to do
+// after it, now one and now the other.
 type Served struct {
 	exe string
 	n   int
@@ -56,7 +61,7 @@ func Serve(exe string) *Served { return &Served{exe: exe} }
 
 // Run is a Runner. It is for one goroutine at a time.
 func (s *Served) Run(args ...string) (out []byte, exit int, err error) {
-	own := 8
+	own := 7
 	if exe := os.Getenv("TXCOMMIT_BINARY"); exe == s.exe {
 		own = 1 // it comes from elsewhere
 	}
@@ -66,7 +71,8 @@ func (s *Served) Run(args ...string) (out []byte, exit int, err error) {
 	if err := s.start(); err != nil {
 		return nil, 0, err
 	}
-	late := time.AfterFunc(limit, func() { _ = s.cmd.Process.Kill() })
+	process := s.cmd.Process
+	late := time.AfterFunc(limit, func() { _ = process.Kill() })
 	var answer struct {
 		Exit int    `json:"exit"`
 		Out  []byte `json:"out"`

@@ -52,3 +52,40 @@ func TestServedDies(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestServedTakesTurns has two commands that take turns: both have processes of their own, now and then.
+func TestServedTakesTurns(t *testing.T) {
+	dir := t.TempDir()
+	exe, log := filepath.Join(dir, "logs"), filepath.Join(dir, "log")
+	script := "#!/bin/sh\nif [ -z \"$TXCOMMIT_SERVED\" ]; then echo $1 >>" + log + "; exit; fi\nwhile read line; do echo '{}'; done\n"
+	if err := os.WriteFile(exe, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	served := oracle.Serve(exe)
+	for range 14 {
+		for _, what := range []string{"first", "second"} {
+			if _, exit, err := served.Run(what); exit != 0 || err != nil {
+				t.Fatal(exit, err)
+			}
+		}
+	}
+	if err := served.Close(); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile(log); err != nil || strings.Count(string(b), "first") != 2 || strings.Count(string(b), "second") != 2 {
+		t.Errorf("in processes of their own: %q, %v; want each of both twice", b, err)
+	}
+}
+
+// TestProcessDies has a process that panics, and one that is killed: both are errors, with the reason.
+func TestProcessDies(t *testing.T) {
+	for _, end := range []string{"exit 2", "kill -9 $$"} {
+		exe := filepath.Join(t.TempDir(), "dies")
+		if err := os.WriteFile(exe, []byte("#!/bin/sh\necho the reason >&2\n"+end+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := oracle.Process(exe)("recover"); err == nil || !strings.Contains(err.Error(), "the reason") {
+			t.Errorf("%s: got %v, want an error with the reason", end, err)
+		}
+	}
+}

@@ -3,11 +3,14 @@
 package soak
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,11 +79,11 @@ func (d *disk) fill() error {
 	if err := os.WriteFile(reserve, make([]byte, left), 0o600); err != nil && !isFull(err) {
 		return err
 	}
-	var st unix.Statfs_t
-	if err := unix.Statfs(d.dir, &st); err != nil {
+	all, err := d.available()
+	if err != nil {
 		return err
 	}
-	if err := d.take("0", max(int64(st.Bavail)*st.Bsize-256*kib, 4*kib)); err != nil && !isFull(err) {
+	if err := d.take("0", max(all.bytes-256*kib, 4*kib)); err != nil && !isFull(err) {
 		return err
 	}
 	for _, size := range []int64{64 * kib, 4 * kib} {
@@ -105,4 +108,60 @@ func (d *disk) take(name string, size int64) error {
 	return unix.Fallocate(int(f.Fd()), 0, 0, size)
 }
 
-func (d *disk) free() error { return os.RemoveAll(d.filler()) }
+// free gives the space and the inodes back, and waits until they are there: XFS frees what was deleted when it comes to it.
+func (d *disk) free() error {
+	was, err := d.available()
+	if err != nil {
+		return err
+	}
+	var filler room
+	err = filepath.WalkDir(d.filler(), func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		i, err := e.Info()
+		if err == nil {
+			filler.bytes, filler.inodes = filler.bytes+i.Size(), filler.inodes+1
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err = first(err, os.RemoveAll(d.filler())); err != nil {
+		return err
+	}
+	for end := time.Now().Add(limit); ; {
+		now, err := d.available()
+		if err != nil || now.bytes >= was.bytes+filler.bytes/2 && (was.none || now.inodes >= was.inodes+filler.inodes/2) {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%+v is available %v after %+v was deleted, and %+v was before", now, limit, filler, was)
+		}
+		if err := d.sync(); err != nil {
+			return err
+		}
+	}
+}
+
+// room is what a file system has left.
+type room struct {
+	bytes, inodes int64
+	none          bool // it has no table of inodes
+}
+
+func (d *disk) available() (room, error) {
+	var st unix.Statfs_t
+	err := unix.Statfs(d.dir, &st)
+	return room{int64(st.Bavail) * st.Bsize, int64(st.Ffree), st.Files == 0}, err
+}
+
+func (d *disk) sync() error {
+	f, err := os.Open(d.dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return unix.Syncfs(int(f.Fd()))
+}

@@ -30,8 +30,11 @@ func (d *Dir) removeAll(name string, top Info) error {
 	if !i.SameFS(top) || i.MountRoot {
 		return unix.EBUSY
 	}
-	if err = d.Rmdir(name); err == nil || err == unix.ENOENT {
+	switch err = d.Rmdir(name); err {
+	case nil, unix.ENOENT:
 		return nil // it was empty
+	case unix.EBUSY:
+		return err // a mount point, whatever it looks like
 	}
 	if err := d.empty(name, i, top); err != nil {
 		return err
