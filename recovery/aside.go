@@ -116,7 +116,7 @@ func (r *Run) mayThrowNew(s *journal.Step, sub *fsys.Dir, name string, i fsys.In
 		return true, nil
 	}
 	if i.Kind != fsys.Folder {
-		return Seal(i) == s.Walk, nil
+		return Unbroken(i, s.Walk), nil
 	}
 	w, err := WalkFolder(sub, name)
 	return err == nil && w.Digest == s.Walk, err

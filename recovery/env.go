@@ -65,8 +65,11 @@ func same(i fsys.Info, e journal.Entry) bool {
 	return i.Exists() == (e.Kind != 0) && inode(i) == e.Inode
 }
 
-// untouched says that i is the recorded inode and was not written since. A folder's own size and time change with its
-// entries and say nothing; its walk does.
+// untouched says that i is the recorded inode and was not written since.
 func untouched(i fsys.Info, e journal.Entry) bool {
-	return same(i, e) && (i.Kind == fsys.Folder || i.Size == e.Size && i.Mtime == e.Mtime)
+	return same(i, e) && (!Timed(i.Kind) || i.Size == e.Size && i.Mtime == e.Mtime)
 }
+
+// Timed says that size and time tell whether the content of an inode was changed. Those of a folder change with its entries;
+// its walk tells. A link leads for good where it leads, and no sync reaches its time: a power cut may take that back.
+func Timed(k fsys.Kind) bool { return k != fsys.Folder && k != fsys.Link }

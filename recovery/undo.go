@@ -115,7 +115,7 @@ func (r *Run) undoInstall(s *journal.Step, tree *fsys.Dir, t fsys.Info) error {
 // not ours alone: somebody has edited it there, or it is a renamed file whose old name somebody has taken. It goes to
 // displaced/. Links are made where they are needed only: an undo takes no space otherwise.
 func keepNew(s *journal.Step, tree, sub *fsys.Dir, t fsys.Info) error {
-	ours := Seal(t) == s.Walk
+	ours := Unbroken(t, s.Walk)
 	if s.Flags&journal.Linked != 0 {
 		ours = t.Nlink > 1
 	}

@@ -38,13 +38,13 @@ func WalkFolder(d *fsys.Dir, name string) (Walk, error) {
 	return w.Walk, err
 }
 
-// EntryDigest is that of one entry below a folder: of its path relative to the folder, its inode, and, but for folders,
-// its size and time.
+// EntryDigest is that of one entry below a folder: of its path relative to the folder, its inode, and, where they tell
+// something, its size and time.
 func EntryDigest(path string, i fsys.Info) uint64 {
 	b := make([]byte, 0, 128)
 	b = binary.LittleEndian.AppendUint64(b, i.ID.Ino)
 	b = binary.LittleEndian.AppendUint64(b, uint64(i.ID.Born))
-	if i.Kind != fsys.Folder {
+	if Timed(i.Kind) {
 		b = binary.LittleEndian.AppendUint64(b, uint64(i.Size))
 		b = binary.LittleEndian.AppendUint64(b, uint64(i.Mtime))
 	}
@@ -56,6 +56,9 @@ func Seal(i fsys.Info) uint64 {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(i.Size))
 	return xxh3.Hash(binary.LittleEndian.AppendUint64(b, uint64(i.Mtime))) & 0xffffffff
 }
+
+// Unbroken says that nothing tells of an edit of i since it was sealed.
+func Unbroken(i fsys.Info, seal uint64) bool { return !Timed(i.Kind) || Seal(i) == seal }
 
 type walker struct{ Walk }
 

@@ -121,7 +121,7 @@ func (b *back) drifted(i fsys.Info) string {
 			return whyDrifted
 		}
 	case journal.Install:
-		if id != s.New || i.Kind != fsys.Folder && recovery.Seal(i) != s.Walk {
+		if id != s.New || !recovery.Unbroken(i, s.Walk) {
 			return whyDrifted
 		}
 	case journal.Remove:
@@ -146,7 +146,7 @@ func (s *scan) putBack(i int, o *op, at place) error {
 	case o.back.force:
 	case journal.Inode(info.ID) != old.Inode:
 		return recovery.Conflict("", "cannot be undone: what is kept is not the file that the transaction replaced, since the store was copied or restored")
-	case info.Kind != fsys.Folder && (info.Size != old.Size || info.Mtime != old.Mtime):
+	case recovery.Timed(info.Kind) && (info.Size != old.Size || info.Mtime != old.Mtime):
 		return recovery.Conflict("", "cannot be undone: what the transaction replaced was changed since, by its other name")
 	}
 	switch info.Kind {
@@ -256,7 +256,7 @@ func (s *scan) takeFolderBack(i int, o *op, at place, prefix string, made map[st
 		case m == nil:
 			whole = false // somebody else's
 			continue
-		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && recovery.Seal(*sub.info) != m.Seal:
+		case journal.Inode(sub.info.ID) != m.Inode || m.Seal != 0 && !recovery.Unbroken(*sub.info, m.Seal):
 			return nil, false, &Error{Op: i, Path: sub.path(), Err: recovery.Conflict("", whyDrifted)}
 		}
 		w := newWant(sub, sub.path(), want{kind: wantGone, op: i})

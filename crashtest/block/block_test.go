@@ -115,7 +115,7 @@ func (c campaign) one(t *testing.T, fs sandbox.FS, mode Mode, seed uint64) Tally
 		FS: fs, Mode: mode, Seed: seed, Bin: bin.Need(t), Temp: sandbox.TempDir(t, "block-"),
 		States: c.states, Nested: c.nested, Cuts: c.cuts, Workers: c.workers,
 	}
-	if seed == c.seeds[0] && mode == c.modes[0] {
+	if len(c.seeds) > 0 && seed == c.seeds[0] && mode == c.modes[0] {
 		h.Nested, h.Cuts = 1, math.MaxInt32 // one recovery after each of its writes
 	}
 	sum, err := h.Run()
