@@ -117,17 +117,51 @@ func TestPidNamespace(t *testing.T) {
 	atRest(t, root)
 }
 
+// waiters starts 50 processes that wait for the store's lock, which somebody holds.
+func waiters(tb testing.TB, root string) (cmds []*exec.Cmd) {
+	tb.Helper()
+	for range 50 {
+		cmd, _ := cli(tb, root, `{"version":1,"ops":[{"op":"write","path":"a","content":"new"}]}`, "apply", "-", "--lock-timeout", "1h")
+		cmds = append(cmds, cmd)
+	}
+	eventually(tb, "all wait for the lock", func() bool {
+		for _, c := range cmds {
+			if !waitsForLock(c.Process.Pid) {
+				return false
+			}
+		}
+		return true
+	})
+	return cmds
+}
+
+// served waits until all waiters have had their turn.
+func served(tb testing.TB, cmds []*exec.Cmd) {
+	tb.Helper()
+	for _, c := range cmds {
+		if err := c.Wait(); err != nil {
+			tb.Errorf("a waiter: %v", err)
+		}
+	}
+}
+
+// TestWaiters has 50 processes that wait for one lock: all get their turn.
+func TestWaiters(t *testing.T) {
+	root, _ := seeded(t, map[string]string{"a": "old"})
+	release := holdLock(t, root)
+	cmds := waiters(t, root)
+	release()
+	served(t, cmds)
+	clean(t, root)
+}
+
 // BenchmarkWaiters has 50 processes that have waited for one lock for ten seconds: together they should take less than 2 %
 // of one processor. How often one tries is held by TestPauses of package txn.
 func BenchmarkWaiters(b *testing.B) {
 	root, _ := seeded(b, map[string]string{"a": "old"})
 	release := holdLock(b, root)
-	var cmds []*exec.Cmd
-	for range 50 {
-		cmd, _ := cli(b, root, `{"version":1,"ops":[{"op":"write","path":"a","content":"new"}]}`, "apply", "-", "--lock-timeout", "1h")
-		cmds = append(cmds, cmd)
-	}
-	<-time.After(10 * time.Second)
+	cmds := waiters(b, root)
+	<-time.After(10 * time.Second) // they have got used to waiting
 	used := func() (sum time.Duration) {
 		for _, c := range cmds {
 			sum += cpuTime(b, c.Process.Pid)
@@ -140,11 +174,7 @@ func BenchmarkWaiters(b *testing.B) {
 	}
 	b.ReportMetric(100*float64(used()-before)/float64(time.Since(start)), "%cpu")
 	release()
-	for _, c := range cmds {
-		if err := c.Wait(); err != nil {
-			b.Errorf("a waiter: %v", err)
-		}
-	}
+	served(b, cmds)
 }
 
 // cpuTime is what the threads of a process have used.

@@ -179,8 +179,8 @@ func within(t *testing.T, limit time.Duration, what string, f func()) {
 }
 
 // eventually polls until ok, up to a generous limit.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	const most = 4 * lockTimeout
 	limit := time.After(most)
 	tick := time.NewTicker(time.Millisecond)
@@ -189,7 +189,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("%s: not within %v", what, most)
+			tb.Fatalf("%s: not within %v", what, most)
 		}
 	}
 }

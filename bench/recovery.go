@@ -42,8 +42,6 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 			if err != nil {
 				return err
 			}
-			a := s
-			a.Time = apply
 			if err := in.fill(2*round+1, blockSize); err != nil {
 				return err
 			}
@@ -60,7 +58,7 @@ func measureRecovery(ctx context.Context, b *bench, w *workload) error {
 			if err := in.verify(ctx, below(t.root)); err != nil {
 				return fmt.Errorf("recovered: %w", err)
 			}
-			whole, applied, recovered = append(whole, s), append(applied, a), append(recovered, r)
+			whole, applied, recovered = append(whole, s), append(applied, sample{Time: apply}), append(recovered, r)
 		}
 		b.report.note(b.device, w, "a whole commit of the library: %s, %d flushes; its apply phase, with the deletion of what was replaced: %s",
 			ms(median(whole).Time), median(whole).Flushes, ms(median(applied).Time))

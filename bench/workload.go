@@ -59,7 +59,7 @@ func workloads() []*workload {
 		},
 		{name: "memory", about: "peak memory (Maxrss) of whole `txcommit apply` processes", special: measureMemory},
 		{
-			name: "recover-10000", about: "`txcommit apply` of 10,000 files is killed while it applies, then `txcommit recover`",
+			name: "recover-10000", about: "`txcommit apply` of 10,000 files is killed while it applies, then txn.Recover",
 			special: measureRecovery,
 		},
 	}

@@ -45,7 +45,7 @@ func (e *Env) Abandon(id string) (Outcome, error) {
 	return e.abandonDead(id)
 }
 
-// abandonDead gives up what a transaction without a record has left in stage/.
+// abandonDead gives up what a transaction has left in stage/ that no record needs.
 func (e *Env) abandonDead(id string) (Outcome, error) {
 	p, err := e.Look()
 	if err != nil {

@@ -45,7 +45,7 @@ func (e *Env) host(n *note, search bool) (*fsys.Dir, error) {
 var (
 	errHostGone = errors.New("the directory that it was in was moved away or deleted by another program")
 	errHidden   = errors.New("the directory that it was in was moved, and not everything where it may be can be looked at")
-	// errElsewhere is one of those: who has come for something else does not walk a whole disk, each time.
+	// errElsewhere is one of these two, not told apart: who has come for something else does not walk a whole disk, each time.
 	errElsewhere = errors.New("the directory that it was in is not at its place; 'txcommit recover' looks for it")
 	errAway      = errors.New("what it is on is not mounted")
 )

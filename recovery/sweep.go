@@ -186,9 +186,10 @@ func (e *Env) lighten(name string) (folders bool) {
 	if err != nil {
 		return true
 	}
+	const enough = 8 // subfolders for all processors
 	var left atomic.Bool
 	_ = parallel(len(subs), func(i int) error {
-		if unlinkAll(d, subs[i], len(subs) < 8) {
+		if unlinkAll(d, subs[i], len(subs) < enough) {
 			left.Store(true)
 		}
 		return nil

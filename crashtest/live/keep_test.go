@@ -23,9 +23,9 @@ const stateEnv = "TXCOMMIT_LIVE_STATE"
 
 // kept is what is needed to judge again what a shutdown has left, beside the images.
 type kept struct {
-	FS     string `json:"fs"`
-	Images []string
-	Error  string `json:"error"`
+	FS     string   `json:"fs"`
+	Images []string `json:"images"`
+	Error  string   `json:"error"`
 	// Of a workload, or of a recovery of it that was cut (Again):
 	Layers bool               `json:"layers,omitempty"`
 	Work   *workload.Workload `json:"work,omitempty"` // the generator may make another one of the seed some day
