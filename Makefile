@@ -1,6 +1,6 @@
 # What people run by hand. .ci/run is what must hold; `make check` is its fast part, `make ci` all of it.
 
-.PHONY: check ci test race lint fuzz cover bench crash-long gate model soak
+.PHONY: check ci test race lint fuzz cover bench crash-long gate windows model soak
 
 check:
 	.ci/run format modules vet lint readme
@@ -40,6 +40,10 @@ crash-long:
 # As root: every seeded bug must be found, on the layers of the crash lab that are named for it.
 gate:
 	TXCOMMIT_REQUIRE=all go -C crashtest test -tags gate -run '^TestGate$$' -timeout 0 -count=1 -v ./model ./block
+
+# The Windows build, under Wine (Debian: wine64): the tests that packages have for Windows, and the command, killed.
+windows:
+	TXCOMMIT_REQUIRE=all go -C crashtest test -tags wine ./wine -count=1 -v
 
 # The model of the protocol, beyond what CI searches of it.
 model:

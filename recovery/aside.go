@@ -3,6 +3,7 @@ package recovery
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/txcommit/txcommit/internal/fsys"
@@ -141,7 +142,7 @@ func (r *Run) displace(s *journal.Step, sub *fsys.Dir, name string) error {
 			fresh = base + "." + strconv.Itoa(n) + "-" + s.Name
 		}
 		if len(fresh) > 255 {
-			fresh = fresh[:255]
+			fresh = strings.TrimRight(strings.ToValidUTF8(fresh[:255], ""), ". ") // no part of a letter, nor an end that Windows trims
 		}
 		err := sub.RenameNoReplace(name, r.env.Displaced, fresh)
 		if err == syscall.EXDEV {

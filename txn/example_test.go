@@ -161,7 +161,7 @@ func ExampleTx_Apply() {
 	m, err := manifest.Parse("release.json", strings.NewReader(`{"version": 1, "ops": [
 		{"op": "write", "path": "package.json", "content": "1.5.0\n"},
 		{"op": "remove", "path": "package-lock.json"},
-		{"op": "symlink", "path": "current", "target": "releases/1.5.0"}]}`))
+		{"op": "write", "path": "CHANGES", "content": "faster\n"}]}`))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func ExampleTx_Apply() {
 	}
 	fmt.Println(res.Created, res.Changed, res.Removed)
 	// Output:
-	// + current
+	// + CHANGES
 	// - package-lock.json
 	// ~ package.json
 	// 1 1 1

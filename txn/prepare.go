@@ -237,18 +237,21 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 		return err
 	}
 	at := subName(s.sub) + "/" + recovery.OldName(s.num)
-	if st.old.Kind != fsys.Folder {
-		if st.old.Nlink > 1 || st.vacated {
-			js.Flags |= journal.Relinked
+	isFolder := st.old.Kind == fsys.Folder
+	if !isFolder && (st.old.Nlink > 1 || st.vacated) {
+		js.Flags |= journal.Relinked
+	}
+	if isFolder {
+		if err := p.walkOld(st, js); err != nil {
+			return err
 		}
+		if st.empty {
+			js.Flags |= journal.Empty
+		}
+	}
+	if !isFolder || fsys.FolderOverFile {
 		js.New, err = p.placeholder(p.stage.outerNamed(s.sub), at)
 		return err
-	}
-	if err := p.walkOld(st, js); err != nil {
-		return err
-	}
-	if st.empty {
-		js.Flags |= journal.Empty
 	}
 	in, name := p.stage.where(at)
 	if err := in.Mkdir(name, 0o700); err != nil {

@@ -192,7 +192,7 @@ func (s *scan) chmod(i int, o *op) error {
 // putMode gives what is at a place another mode, if it differs.
 func (s *scan) putMode(i int, said string, at place, mode manifest.Mode) error {
 	w := newWant(at, said, want{kind: wantSame, op: i, mode: mode})
-	if bits, ok := mode.Bits(); ok && bits != at.info.Mode {
+	if bits, ok := w.mode.Bits(); ok && bits != at.info.Mode {
 		if at.info.Kind == fsys.Folder {
 			if _, err := s.res.enter(s.res.sub(at)); err != nil {
 				return err

@@ -55,6 +55,10 @@ var nothingSpecial special
 // newWant makes a want of w for what is at a place. said is the user's path, for messages.
 func newWant(at place, said string, w want) *want {
 	w.place = at
+	if bits, ok := w.mode.Bits(); ok {
+		folder := w.kind == wantFolder || w.kind == wantSame && at.info.Kind == fsys.Folder
+		w.mode = manifest.ModeOf(fsys.KeptMode(bits, folder))
+	}
 	if w.special == nil {
 		w.special = &nothingSpecial
 	}

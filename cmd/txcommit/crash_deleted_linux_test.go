@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/txcommit/txcommit/internal/supervise"
@@ -18,9 +20,7 @@ func TestStateFolderDeleted(t *testing.T) {
 		for n := 1; ; n++ {
 			s := w.ready(t, bin, dir)
 			res := s.apply(t, supervise.Fault{At: n, Stop: func(supervise.Call) {
-				if err := os.RemoveAll(filepath.Join(s.root(), ".txcommit")); err != nil {
-					t.Fatal(err)
-				}
+				deleteAll(t, filepath.Join(s.root(), ".txcommit"))
 			}})
 			if res.Hit == nil {
 				break
@@ -50,9 +50,7 @@ func TestOuterDeleted(t *testing.T) {
 		res := s.apply(t, supervise.Fault{At: n, Stop: func(supervise.Call) {
 			for _, o := range outers(s.root()) {
 				found = true
-				if err := os.RemoveAll(o); err != nil {
-					t.Fatal(err)
-				}
+				deleteAll(t, o)
 			}
 		}})
 		if res.Hit == nil {
@@ -77,5 +75,17 @@ func TestOuterDeleted(t *testing.T) {
 	t.Logf("runs by exit code: %v", codes)
 	if codes[exitFailed] == 0 || codes[exitIncomplete] == 0 {
 		t.Errorf("runs by exit code: %v, want 1 for some, and 5 for some", codes)
+	}
+}
+
+// deleteAll deletes a folder in which the other threads of the process, which go on, may make names meanwhile.
+func deleteAll(t *testing.T, path string) {
+	t.Helper()
+	err := os.RemoveAll(path)
+	for tries := 0; errors.Is(err, syscall.ENOTEMPTY) && tries < 1000; tries++ {
+		err = os.RemoveAll(path)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

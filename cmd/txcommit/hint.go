@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os/exec"
+	"slices"
 	"syscall"
 
 	"github.com/txcommit/txcommit/txn"
@@ -19,7 +20,9 @@ type advice struct {
 }
 
 // advices are looked through from the top: the outcome counts more than its cause, a place more than none.
-var advices = []advice{
+var advices = slices.Concat(outcomeAdvices, systemAdvices, causeAdvices)
+
+var outcomeAdvices = []advice{
 	{txn.ErrTorn, anywhere, "torn", "these paths need to be written again; " +
 		"the record is gone, and there is nothing left to recover of it"},
 	{txn.ErrIncomplete, anywhere, "incomplete", "run 'txcommit recover'; if it cannot finish either, " +
@@ -33,20 +36,23 @@ var advices = []advice{
 		"if its id was used before, choose a new one"},
 	{txn.ErrBusy, anywhere, "busy", "try again when those who hold it are done ('txcommit status' names a writer, but no readers), " +
 		"or wait longer with --lock-timeout"},
+}
 
+// On Windows ENOTDIR is a kind of fs.ErrNotExist.
+var causeAdvices = []advice{
 	{fs.ErrNotExist, atHistory, "not-found", "'txcommit history' lists what can be undone"},
 	{fs.ErrNotExist, atAbandon, "not-found", "'txcommit status' lists the ids of unfinished transactions"},
+	{syscall.ENOTDIR, atManifest, "not-directory", "check the folders in the name of the file"},
 	{fs.ErrNotExist, atManifest, "not-found", "check the name of the file, which is relative to the working directory"},
 	{syscall.EISDIR, atManifest, "is-directory", "name a file, or - for standard input"},
-	{syscall.ENOTDIR, atManifest, "not-directory", "check the folders in the name of the file"},
 	{fs.ErrPermission, atManifest, "permission", "check that you may read the file"},
+	{syscall.ENOTDIR, atRoot, "not-directory", "the root must be a folder: check --root"},
 	{fs.ErrNotExist, atRoot, "not-found", "make the root first, or name another folder with --root"},
 	{fs.ErrNotExist, atStore, "not-found", "something in .txcommit was deleted or replaced meanwhile: try again"},
-	{syscall.ENOTDIR, atRoot, "not-directory", "the root must be a folder: check --root"},
 
-	{fs.ErrNotExist, atSync, "not-found", "check the name of SRC, which is relative to the working directory"},
 	{syscall.ENOTDIR, atSync, "not-directory", "name a folder as SRC, and see that all above PATH are folders; " +
 		"below PATH, --prune replaces a file by a folder"},
+	{fs.ErrNotExist, atSync, "not-found", "check the name of SRC, which is relative to the working directory"},
 	{syscall.EISDIR, atSync, "is-directory", "--prune replaces a folder below PATH that SRC has as a file"},
 
 	{exec.ErrNotFound, atCommand, "not-found", "check the name of CMD; one in the working directory is called ./CMD"},

@@ -45,8 +45,8 @@ func TestExplain(t *testing.T) {
 		fromManifest           bool
 		message, path, pointer string
 	}{
-		{"op of a manifest", &txn.Error{Path: "a", Err: missing}, true, "remove a: no such file or directory", "a", "/ops/0"},
-		{"op of sync", &txn.Error{Path: "a", Err: missing}, false, "remove a: no such file or directory", "a", ""},
+		{"op of a manifest", &txn.Error{Path: "a", Err: missing}, true, "remove a: " + syscall.ENOENT.Error(), "a", "/ops/0"},
+		{"op of sync", &txn.Error{Path: "a", Err: missing}, false, "remove a: " + syscall.ENOENT.Error(), "a", ""},
 		{
 			"bad op", &txn.Error{Path: "a", Err: fmt.Errorf("clash: %w", fs.ErrInvalid)}, true,
 			"m.json:2:3: /ops/0: a: clash: invalid argument", "a", "/ops/0",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -43,7 +44,7 @@ func TestScript(t *testing.T) {
 		}
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Files:               scripts(t),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition:           condition,
@@ -52,6 +53,15 @@ func TestScript(t *testing.T) {
 			"json":  jsonField,
 		},
 	})
+}
+
+func scriptsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	all, err := filepath.Glob(dir + "/*.txtar")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	return all
 }
 
 // condition is [required], true where a test must not be skipped for what it does not find.

@@ -3,8 +3,6 @@
 package fsys
 
 import (
-	"os"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,19 +11,6 @@ import (
 // longestPause bounds the patience of again: it makes six tries, and waits 31 ms in all.
 const longestPause = 16 * time.Millisecond
 
-// again repeats a call that the system could not serve at that moment, a few times with growing pauses: too many open
-// files, or something that another process is just using. It is for calls that do all or nothing, where a try that has
-// failed leaves no trace; never for a sync, whose failure has already thrown away what the next one would look for.
-func again(call func() error) error {
-	for pause := time.Millisecond; ; pause *= 2 {
-		err := uninterrupted(call)
-		if !passing(err) || pause > longestPause {
-			return err
-		}
-		time.Sleep(pause)
-	}
-}
-
 // passing says that an error may be gone soon.
 func passing(err error) bool {
 	switch bare(err) {
@@ -33,32 +18,4 @@ func passing(err error) bool {
 		return true
 	}
 	return false
-}
-
-// uninterrupted repeats a call that a signal has interrupted.
-func uninterrupted(call func() error) error {
-	for {
-		if err := call(); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-// OpenFile opens a file at an operating system path for reading, following links. It does not wait for the other end of
-// a FIFO.
-func OpenFile(path string) (f *os.File, err error) {
-	err = again(func() error {
-		f, err = os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		return err
-	})
-	return f, err
-}
-
-// OpenRoot opens a folder for package os.
-func OpenRoot(path string) (r *os.Root, err error) {
-	err = again(func() error {
-		r, err = os.OpenRoot(path)
-		return err
-	})
-	return r, err
 }

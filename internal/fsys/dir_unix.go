@@ -6,12 +6,12 @@ import (
 	"errors"
 	"io"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Dir is an open folder. Its methods take single names, not paths, and never follow a link.
+// Dir is an open folder. Its methods take single names, or a way below it that nobody else changes, and never follow a link at
+// the last one.
 type Dir struct{ f *os.File }
 
 const folderFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
@@ -116,6 +116,9 @@ func (d *Dir) Link(name string, to *Dir, toName string) error {
 	return again(func() error { return unix.Linkat(d.fd(), name, to.fd(), toName, 0) })
 }
 
+// FolderOverFile says what a rename of a folder may replace: a file, or an empty folder.
+const FolderOverFile = false
+
 // Rename renames name in d to toName in to, over what is there.
 func (d *Dir) Rename(name string, to *Dir, toName string) error {
 	return again(func() error { return unix.Renameat(d.fd(), name, to.fd(), toName) })
@@ -138,11 +141,17 @@ func (d *Dir) Chown(name string, uid, gid uint32) error {
 	})
 }
 
+// KeptMode is what the system keeps of a mode: all of it.
+func KeptMode(mode uint32, _ bool) uint32 { return mode }
+
 // SetMtime sets the modification time of name, in nanoseconds since 1970; a link's own.
 func (d *Dir) SetMtime(name string, ns int64) error {
 	ts := []unix.Timespec{{Nsec: utimeOmit}, unix.NsecToTimespec(ns)}
 	return again(func() error { return unix.UtimesNanoAt(d.fd(), name, ts, unix.AT_SYMLINK_NOFOLLOW) })
 }
+
+// SyncsFolders says that Dir.Sync makes names durable.
+const SyncsFolders = true
 
 // Sync makes the names in d durable. Some file systems cannot (EINVAL, ENOTSUP): that is ErrUnsupported.
 func (d *Dir) Sync() error {
@@ -164,11 +173,14 @@ func openat(at int, name string, flags int, perm uint32) (fd int, err error) {
 	return fd, err
 }
 
-// bare takes the errno out of what package os returns.
-func bare(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
-		return errno
+func kindOf(mode uint32) Kind {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return File
+	case unix.S_IFDIR:
+		return Folder
+	case unix.S_IFLNK:
+		return Link
 	}
-	return err
+	return Special
 }

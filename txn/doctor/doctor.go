@@ -69,7 +69,7 @@ func (x *examination) note(check string, level Level, format string, args ...any
 }
 
 // measured are the file systems on which the guarantee was tested.
-var measured = map[string]bool{"ext4": true, "xfs": true, "btrfs": true, "overlay": true, "local": true}
+var measured = map[string]bool{"ext4": true, "xfs": true, "btrfs": true, "overlay": true}
 
 func (x *examination) volume() (err error) {
 	if x.vol, err = x.root.Volume(); err != nil {
@@ -77,6 +77,10 @@ func (x *examination) volume() (err error) {
 	}
 	level, text := judge(x.vol, x.accepted)
 	x.note("file system", level, "%s", text)
+	if !fsys.SyncsFolders {
+		x.note("power loss", Warn, "this system has no call that makes names durable: a commit is all or nothing when a process dies, "+
+			"and may be lost or be half there when the power fails")
+	}
 	if x.vol.Name == "overlay" {
 		x.overlay()
 	}

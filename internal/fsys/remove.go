@@ -1,8 +1,6 @@
-//go:build unix
-
 package fsys
 
-import "golang.org/x/sys/unix"
+import "syscall"
 
 // RemoveAll removes name in d with all that is below it. It never follows a link and never enters another mount or
 // file system: what is mounted below stays, and the removal ends with EBUSY. A missing name is no error: several may
@@ -17,7 +15,7 @@ func (d *Dir) RemoveAll(name string) error {
 
 func (d *Dir) removeAll(name string, top Info) error {
 	err := d.Unlink(name)
-	if err == nil || err == unix.ENOENT {
+	if err == nil || err == syscall.ENOENT {
 		return nil
 	}
 	i, serr := d.Stat(name)
@@ -28,18 +26,18 @@ func (d *Dir) removeAll(name string, top Info) error {
 		return err
 	}
 	if !i.SameFS(top) || i.MountRoot {
-		return unix.EBUSY
+		return syscall.EBUSY
 	}
 	switch err = d.Rmdir(name); err {
-	case nil, unix.ENOENT:
+	case nil, syscall.ENOENT:
 		return nil // it was empty
-	case unix.EBUSY:
+	case syscall.EBUSY:
 		return err // a mount point, whatever it looks like
 	}
 	if err := d.empty(name, i, top); err != nil {
 		return err
 	}
-	if err := d.Rmdir(name); err != unix.ENOENT {
+	if err := d.Rmdir(name); err != syscall.ENOENT {
 		return err
 	}
 	return nil
@@ -48,13 +46,13 @@ func (d *Dir) removeAll(name string, top Info) error {
 // empty removes what is in the folder name.
 func (d *Dir) empty(name string, i, top Info) error {
 	sub, err := d.Sub(name)
-	if err == unix.EACCES { // a folder of ours whose mode keeps even us out
+	if err == syscall.EACCES { // a folder of ours whose mode keeps even us out
 		if err := d.Chmod(name, i.ID, i.Mode|0o700); err != nil {
 			return err
 		}
 		sub, err = d.Sub(name)
 	}
-	if err == unix.ENOENT {
+	if err == syscall.ENOENT {
 		return nil
 	}
 	if err != nil {
@@ -65,7 +63,7 @@ func (d *Dir) empty(name string, i, top Info) error {
 		_ = d.Chmod(name, i.ID, i.Mode|0o700) // the removals below say whether it mattered
 	}
 	names, err := sub.Names()
-	if err != nil && err != unix.ENOENT { // ENOENT: another one has removed it while we hold it
+	if err != nil && err != syscall.ENOENT { // ENOENT: another one has removed it while we hold it
 		return err
 	}
 	for _, n := range names {
