@@ -180,46 +180,16 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A lock is shared or exclusive, belongs to the open file, and ends with it.
-func TestTryLock(t *testing.T) {
+// A lock changes its kind when it is taken again; a folder can be locked too.
+func TestTryLockAgain(t *testing.T) {
 	d, _ := tempDir(t)
-	open := func() *os.File {
-		t.Helper()
-		f, err := d.OpenOrCreate("lock", 0o600)
-		must(t, err)
-		t.Cleanup(func() { _ = f.Close() })
-		return f
-	}
-	try := func(f *os.File, exclusive, want bool) {
-		t.Helper()
-		if ok, err := TryLock(f, exclusive); ok != want || err != nil {
-			t.Errorf("TryLock(exclusive %v) = %v, %v; want %v", exclusive, ok, err, want)
-		}
-	}
-	a, b, c := open(), open(), open()
-	try(a, false, true)
-	try(b, false, true)
-	try(c, true, false)
-	must(t, a.Close())
-	try(c, true, false)
-	must(t, b.Close())
-	try(c, true, true)
-	e := open()
-	try(e, false, false)
-	try(e, true, false)
-	must(t, c.Close())
-	try(e, true, true)
-	try(e, false, true) // turned into a shared one
-	try(open(), false, true)
-	closed := open()
-	must(t, closed.Close())
-	if ok, err := TryLock(closed, true); ok || err == nil {
-		t.Errorf("TryLock of a closed file = %v, %v; want an error", ok, err)
-	}
-	// A folder can be locked too.
+	f := lockFile(t, d)
+	try(t, f, true, true)
+	try(t, f, false, true)
+	try(t, lockFile(t, d), false, true)
 	other, err := d.Sub(".")
 	must(t, err)
 	defer other.Close()
-	try(d.Handle(), true, true)
-	try(other.Handle(), false, false)
+	try(t, d.Handle(), true, true)
+	try(t, other.Handle(), false, false)
 }

@@ -62,22 +62,6 @@ func (d *Dir) Sub(name string) (*Dir, error) {
 	return asFolder(h, name)
 }
 
-// Beneath opens the folder at the slash-separated path rel, in which no component may be a link.
-func (d *Dir) Beneath(rel string) (*Dir, error) { return d.walk(rel) }
-
-// OpenBeneath opens the file at the slash-separated path rel for reading; no component may be a link.
-func (d *Dir) OpenBeneath(rel string) (*os.File, error) { return d.walkFile(rel) }
-
-// StatBeneath describes what is at the path rel, in which no component may be a link.
-func (d *Dir) StatBeneath(rel string) (Info, error) {
-	sub, err := d.walk(rel)
-	if err != nil {
-		return Info{}, err
-	}
-	defer sub.Close()
-	return sub.Self()
-}
-
 // Close releases the handle.
 func (d *Dir) Close() error { return bare(d.f.Close()) }
 
@@ -307,6 +291,3 @@ const SyncsFolders = false
 // Sync does nothing here: Windows has no call for it. NTFS keeps changes of names in a log, in their order, and writes
 // that by itself within seconds.
 func (*Dir) Sync() error { return nil }
-
-// SyncFS is missing here: ErrUnsupported.
-func (*Dir) SyncFS() error { return ErrUnsupported }

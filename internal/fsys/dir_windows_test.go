@@ -13,41 +13,11 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// tempDir opens a new folder, and returns its path too.
-func tempDir(t testing.TB) (*Dir, string) {
-	t.Helper()
-	path := t.TempDir()
-	d, err := OpenDir(path)
-	must(t, err)
-	t.Cleanup(func() { _ = d.Close() })
-	return d, path
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func write(t testing.TB, path, content string) {
+// writeDeep writes a file, and makes the folders above it.
+func writeDeep(t testing.TB, path, content string) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	must(t, os.WriteFile(path, []byte(content), 0o644))
-}
-
-func read(t testing.TB, path string) string {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	must(t, err)
-	return string(b)
-}
-
-func stat(t testing.TB, d *Dir, name string) Info {
-	t.Helper()
-	i, err := d.Stat(name)
-	must(t, err)
-	return i
+	write(t, path, content)
 }
 
 func wants(t testing.TB, what string, got, want error) {
@@ -94,7 +64,7 @@ func TestStat(t *testing.T) {
 	if i := stat(t, d, "none"); i != (Info{}) {
 		t.Errorf("nothing is %+v", i)
 	}
-	write(t, filepath.Join(path, "folder/file"), "12345")
+	writeDeep(t, filepath.Join(path, "folder/file"), "12345")
 	must(t, d.Link("folder/file", d, "second"))
 	i := stat(t, d, "second")
 	if i.Kind != File || i.Size != 5 || i.Nlink != 2 || i.Mode != 0o644 || i.ID != stat(t, d, "folder/file").ID || i.UID != uint32(os.Geteuid()) {
@@ -134,7 +104,7 @@ func TestStat(t *testing.T) {
 func TestRename(t *testing.T) {
 	d, path := tempDir(t)
 	for _, name := range []string{"a", "b", "folder/x", "s/place", "s/other"} {
-		write(t, filepath.Join(path, name), name)
+		writeDeep(t, filepath.Join(path, name), name)
 	}
 	s, err := d.Sub("s")
 	must(t, err)
@@ -167,8 +137,8 @@ func TestRename(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	d, path := tempDir(t)
-	write(t, filepath.Join(path, "folder/sub/file"), "")
-	write(t, filepath.Join(path, "folder/only"), "")
+	writeDeep(t, filepath.Join(path, "folder/sub/file"), "")
+	writeDeep(t, filepath.Join(path, "folder/only"), "")
 	write(t, filepath.Join(path, "only"), "")
 	wants(t, "Unlink of a folder", d.Unlink("folder"), syscall.EISDIR)
 	wants(t, "Rmdir of a file", d.Rmdir("only"), syscall.ENOTDIR)
@@ -203,38 +173,19 @@ func TestSyncFile(t *testing.T) {
 	wants(t, "Chmod of another file", d.Chmod("file", ID{Ino: 1}, 0o644), syscall.ESTALE)
 }
 
-// A lock is shared or exclusive, belongs to the open file, and ends with it; what is locked can be read.
-func TestTryLock(t *testing.T) {
+// What is locked can be read. Nobody keeps anybody out of a folder.
+func TestTryLockReads(t *testing.T) {
 	d, path := tempDir(t)
 	write(t, filepath.Join(path, "lock"), "text")
-	open := func() *os.File {
-		t.Helper()
-		f, err := d.OpenOrCreate("lock", 0o600)
-		must(t, err)
-		t.Cleanup(func() { _ = f.Close() })
-		return f
-	}
-	try := func(f *os.File, exclusive, want bool) {
-		t.Helper()
-		if ok, err := TryLock(f, exclusive); ok != want || err != nil {
-			t.Errorf("TryLock(exclusive %v) = %v, %v; want %v", exclusive, ok, err, want)
-		}
-	}
-	a, b, c := open(), open(), open()
-	try(a, false, true)
-	try(b, false, true)
-	try(c, true, false)
-	must(t, a.Close())
-	try(c, true, false)
-	must(t, b.Close())
-	try(c, true, true)
-	try(open(), false, false)
+	try(t, lockFile(t, d), true, true)
 	if got := read(t, filepath.Join(path, "lock")); got != "text" {
 		t.Errorf("a locked file holds %q", got)
 	}
-	must(t, c.Close())
-	try(open(), true, true)
-	try(d.Handle(), true, true) // nobody keeps anybody out of a folder
+	other, err := d.Sub(".")
+	must(t, err)
+	defer other.Close()
+	try(t, d.Handle(), true, true)
+	try(t, other.Handle(), true, true)
 }
 
 // What somebody else has open and does not share is waited for, for a while.

@@ -212,21 +212,3 @@ func FileXattrs(*os.File) ([]Xattr, error) { return nil, nil }
 
 // SetXattr is missing here: ErrUnsupported.
 func SetXattr(*os.File, Xattr) error { return ErrUnsupported }
-
-// OpenForWriting is not known here.
-func OpenForWriting(*os.File) bool { return false }
-
-// StartWrite does nothing here.
-func StartWrite(*os.File) {}
-
-// WaitWrite does nothing here.
-func WaitWrite(*os.File) error { return nil }
-
-// Allocate is missing here: ErrUnsupported.
-func Allocate(*os.File, int64) error { return ErrUnsupported }
-
-// DirtyBytes is unknown here.
-func DirtyBytes() int64 { return 0 }
-
-// BootID is unknown here.
-func BootID() string { return "" }

@@ -45,19 +45,6 @@ func infoOf(st *unix.Stat_t) Info {
 // immutableFlags are UF_IMMUTABLE, UF_APPEND, SF_IMMUTABLE and SF_APPEND of chflags(2).
 const immutableFlags = 0x2 | 0x4 | 0x20000 | 0x40000
 
-// Beneath opens the folder at the slash-separated path rel, in which no component may be a link.
-func (d *Dir) Beneath(rel string) (*Dir, error) { return d.walk(rel) }
-
-// StatBeneath describes what is at the path rel, in which no component may be a link.
-func (d *Dir) StatBeneath(rel string) (Info, error) {
-	sub, err := d.walk(rel)
-	if err != nil {
-		return Info{}, err
-	}
-	defer sub.Close()
-	return sub.Self()
-}
-
 // Chmod sets the mode of name if it still is the inode id; ESTALE otherwise. A link's mode cannot be set.
 func (d *Dir) Chmod(name string, id ID, mode uint32) error {
 	i, err := d.Stat(name)
@@ -74,27 +61,6 @@ func (d *Dir) Chmod(name string, id ID, mode uint32) error {
 
 // SyncFile makes the content and the size of an open file durable: package os knows how each system does that.
 func SyncFile(f *os.File) error { return bare(f.Sync()) }
-
-// SyncFS is missing here: ErrUnsupported.
-func (d *Dir) SyncFS() error { return ErrUnsupported }
-
-// OpenForWriting is not known here.
-func OpenForWriting(*os.File) bool { return false }
-
-// StartWrite does nothing here.
-func StartWrite(*os.File) {}
-
-// WaitWrite does nothing here.
-func WaitWrite(*os.File) error { return nil }
-
-// Allocate is missing here: ErrUnsupported.
-func Allocate(*os.File, int64) error { return ErrUnsupported }
-
-// DirtyBytes is unknown here.
-func DirtyBytes() int64 { return 0 }
-
-// BootID is unknown here.
-func BootID() string { return "" }
 
 // Volume describes the file system that d is on. Its type is not looked at here.
 func (d *Dir) Volume() (Volume, error) { return Volume{Name: "local", FsyncEach: true}, nil }
@@ -128,6 +94,3 @@ func (d *Dir) Private() error { return ChmodFile(d.f, 0o700) }
 func (d *Dir) procPath(name string) (path string, done func(), err error) {
 	return d.f.Name() + "/" + name, func() {}, nil
 }
-
-// OpenBeneath opens the file at the slash-separated path rel for reading; no component may be a link.
-func (d *Dir) OpenBeneath(rel string) (*os.File, error) { return d.walkFile(rel) }
