@@ -56,6 +56,7 @@ func (s *scan) put(w *want) error {
 	switch {
 	case old == nil:
 		s.byPath.put(w)
+		s.compareEarly(w)
 	case old.kind == wantFolder && old.implied && w.kind == wantFolder:
 		w.implied = w.implied && old.implied
 		s.byPath.put(w)

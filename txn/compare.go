@@ -25,39 +25,42 @@ func (c *compared) path() string { return c.full }
 // compareAll finds the writes whose content is in place already, reading as many files at once as there are jobs.
 // What was compared without the lock is believed under it while the file's inode, size and times are the same.
 func (s *scan) compareAll(ctx context.Context) error {
-	var jobs []*want
-	var bytes int64
+	begun := s.early.end()
+	var all, rest []*comparison
+	var bytes, restBytes int64
 	for _, w := range s.byPath.items {
-		if w.kind != wantFile || w.info.Kind != fsys.File || w.vacated || w.source != nil && w.source.exact ||
-			w.info.Size != w.content(s.tx.ops).size() {
+		if !s.comparable(w) {
 			continue
 		}
 		if c := s.tx.compared.find(w.path()); c != nil && c.seen == sumOf(*w.info) {
 			w.conclude(c.equal)
 			continue
 		}
-		jobs, bytes = append(jobs, w), bytes+w.info.Size
-	}
-	if len(jobs) > 0 {
-		s.tx.progress.begin(PhasePlan, len(jobs), bytes)
-	}
-	results := make([]compared, len(jobs))
-	err := parallel(ctx, s.tx.store.jobs(), len(jobs), func(i int) (err error) {
-		w := jobs[i]
-		defer func() { s.tx.progress.done(1, w.info.Size) }()
-		if results[i], err = w.content(s.tx.ops).compare(s.root, w.path()); err != nil {
-			err = &Error{Op: w.op, Path: w.said(), Err: err}
+		c := begun[w]
+		if c == nil {
+			c = &comparison{w: w}
+			rest, restBytes = append(rest, c), restBytes+w.info.Size
 		}
-		return err
+		all, bytes = append(all, c), bytes+w.info.Size
+	}
+	if len(all) > 0 {
+		s.tx.progress.begin(PhasePlan, len(all), bytes)
+		s.tx.progress.done(len(all)-len(rest), bytes-restBytes)
+	}
+	err := parallel(ctx, s.tx.store.jobs(), len(rest), func(i int) error {
+		defer func() { s.tx.progress.done(1, rest[i].w.info.Size) }()
+		return s.compare(rest[i])
 	})
 	if err != nil {
 		return err
 	}
-	for i, w := range jobs {
-		c := &results[i]
-		c.full, c.seen = w.full, sumOf(*w.info)
-		s.tx.compared.put(c)
-		w.conclude(c.equal)
+	for _, c := range all {
+		if c.err != nil {
+			return c.err
+		}
+		c.result.full, c.result.seen = c.w.full, sumOf(*c.w.info)
+		s.tx.compared.put(&c.result)
+		c.w.conclude(c.result.equal)
 	}
 	return nil
 }

@@ -95,19 +95,34 @@ func (c content) openSource() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.unchanged(f); err != nil {
+	if err := c.unchanged(fsys.StatFile(f)); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
+// openToCompare is open for a comparison, of which there are thousands in a tree.
+func (c content) openToCompare() (io.ReadCloser, error) {
+	if !c.sourced() || c.dir == nil {
+		return c.open()
+	}
+	r, err := c.dir.ReadBeneath(c.rel)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: c.said, Err: err}
+	}
+	if err := c.unchanged(r.Stat()); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
 // errSourceChanged says that a source was written while it was read: what was staged may be half of two versions.
 var errSourceChanged = errors.New("source changed while it was being read; try again when it is at rest")
 
-// unchanged checks that an open source is what was looked at.
-func (c content) unchanged(f *os.File) error {
-	i, err := fsys.StatFile(f)
+// unchanged checks that an open source, which is i, is what was looked at.
+func (c content) unchanged(i fsys.Info, err error) error {
 	if err != nil {
 		return &fs.PathError{Op: "stat", Path: c.said, Err: err}
 	}
@@ -120,7 +135,7 @@ func (c content) unchanged(f *os.File) error {
 // compare finds out whether the file at a path below root holds exactly this content, and if not, what attributes it
 // has, since it is open.
 func (c content) compare(root *fsys.Dir, path string) (compared, error) {
-	f, err := root.OpenBeneath(path)
+	f, err := root.ReadBeneath(path)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EIO) {
 		return compared{}, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file
 	}
@@ -128,7 +143,7 @@ func (c content) compare(root *fsys.Dir, path string) (compared, error) {
 		return compared{}, nil // what may not be read is not known to be equal
 	}
 	defer f.Close()
-	r, err := c.open()
+	r, err := c.openToCompare()
 	if err != nil {
 		return compared{}, err
 	}
@@ -137,7 +152,9 @@ func (c content) compare(root *fsys.Dir, path string) (compared, error) {
 	if equal || err != nil {
 		return compared{equal: equal}, err
 	}
-	attrs, err := fsys.FileXattrs(f)
+	file := f.File()
+	defer file.Close()
+	attrs, err := fsys.FileXattrs(file)
 	return compared{listed: err == nil, attrs: attrs}, nil
 }
 

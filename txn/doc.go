@@ -48,9 +48,9 @@
 // inode number or watches; anything for writers that hold an old file open; mount points as targets; a .txcommit that is
 // deleted while a commit runs; devices that lie about flushes. Network and FUSE file systems are refused unless
 // Options.AllowUnsafeFS is set. A transaction can change several file systems, mounts, subvolumes and projects below the root,
-// but rename nothing from one to another, and it is not kept for Undo. The package runs on Linux. On
-// Windows, where it was tested under Wine only, nothing is promised for a power loss, symbolic links are refused, and of modes
-// and ACLs only the read-only flag is kept. For macOS and the BSDs it is only compiled and vetted so far.
+// but rename nothing from one to another, and it is not kept for Undo. The package runs on Linux. Windows,
+// where it was tested under Wine only, takes Options.AllowUnsafeFS too: nothing is promised for a power loss there, symbolic links
+// are refused, and of modes and ACLs only the read-only flag is kept. For macOS and the BSDs it is only compiled and vetted so far.
 //
 // # Concurrency
 //

@@ -16,6 +16,7 @@ import (
 // or the making of the store, has made a name. Were the name stage/<id> lost while the record stays, recovery would
 // take the transaction for finished.
 func (g *group) makeDurable() error {
+	defer g.closeSteps()
 	ses := g.ses
 	var bytes int64
 	var files int
@@ -52,6 +53,16 @@ func (g *group) makeDurable() error {
 	}
 	// history/ may have got its newest folder without a sync.
 	return syncFolders(first.stage.stages, ses.env.History, ses.env.State, ses.env.Root)
+}
+
+// closeSteps closes the files of steps: Windows renames no folder in which something is open.
+func (g *group) closeSteps() {
+	for _, m := range g.members {
+		if s := m.stage; s.steps != nil {
+			_ = s.steps.Close()
+			s.steps = nil
+		}
+	}
 }
 
 // oldest is the stage folder that was opened first: a syncfs through it tells the errors of all writes since then.

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path"
@@ -34,7 +35,7 @@ type node struct {
 }
 
 // list reads the source of a tree op, or returns what was read before.
-func (o *op) list() (*listing, error) {
+func (o *op) list(jobs int) (*listing, error) {
 	if o.listing != nil {
 		return o.listing, nil
 	}
@@ -52,7 +53,7 @@ func (o *op) list() (*listing, error) {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	l := &listing{dir: d, said: name, top: &node{rel: ".", info: self}, folders: map[fsys.ID]bool{self.ID: true}}
-	if err := l.read(o, d, l.top); err != nil {
+	if err := l.read(o, jobs); err != nil {
 		_ = d.Close()
 		return nil, err
 	}
@@ -67,7 +68,37 @@ func (l *listing) path(rel string) string {
 	return l.said + string(os.PathSeparator) + rel
 }
 
-func (l *listing) read(o *op, d *fsys.Dir, n *node) error {
+// read lists all that is below the source, folder by folder from the top, as many at once as there are jobs.
+func (l *listing) read(o *op, jobs int) error {
+	for level := []*node{l.top}; len(level) > 0; {
+		errs := make([]error, len(level))
+		_ = parallel(context.Background(), jobs, len(level), func(i int) error {
+			errs[i] = l.readFolder(o, level[i])
+			return nil
+		})
+		var below []*node
+		for i, n := range level {
+			if errs[i] != nil {
+				return errs[i]
+			}
+			for _, sub := range n.subs {
+				if sub.info.Kind == fsys.Folder {
+					l.folders[sub.info.ID] = true
+					below = append(below, sub)
+				}
+			}
+		}
+		level = below
+	}
+	return nil
+}
+
+func (l *listing) readFolder(o *op, n *node) error {
+	d, err := l.dir.Beneath(n.rel)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: l.path(n.rel), Err: err}
+	}
+	defer d.Close()
 	names, err := d.Names()
 	if err != nil {
 		return &fs.PathError{Op: "read", Path: l.path(n.rel), Err: err}
@@ -86,23 +117,8 @@ func (l *listing) read(o *op, d *fsys.Dir, n *node) error {
 			return err
 		}
 		n.subs = append(n.subs, sub)
-		if sub.info.Kind == fsys.Folder {
-			if err := l.enter(o, d, sub); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
-}
-
-func (l *listing) enter(o *op, d *fsys.Dir, n *node) error {
-	l.folders[n.info.ID] = true
-	sub, err := d.Sub(n.name)
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: l.path(n.rel), Err: err}
-	}
-	defer sub.Close()
-	return l.read(o, sub, n)
 }
 
 func (l *listing) entry(d *fsys.Dir, name, rel string) (*node, error) {

@@ -19,6 +19,7 @@ type scan struct {
 	root   *fsys.Dir
 	res    *resolver
 	byPath byPath[*want]
+	early  *early
 	checks []check
 	// vacated are the canonical paths that an op renames away or removes, with the op.
 	vacated map[string]int
@@ -42,7 +43,7 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 	if err != nil {
 		return nil, recovery.PathError("stat", ".", err)
 	}
-	s := &scan{tx: tx, root: root, res: res, vacated: map[string]int{}, prunes: map[string]int{}}
+	s := &scan{tx: tx, root: root, res: res, vacated: map[string]int{}, prunes: map[string]int{}, early: newEarly(ctx)}
 	tx.progress.begin(PhasePlan, 0, 0)
 	if err := s.all(ctx); err != nil {
 		err = s.conflictOr(err)
@@ -52,7 +53,10 @@ func newScan(ctx context.Context, tx *Tx, root *fsys.Dir) (*scan, error) {
 	return s, nil
 }
 
-func (s *scan) close() { s.res.close() }
+func (s *scan) close() {
+	s.early.stop()
+	s.res.close()
+}
 
 // conflictOr returns the conflict where a condition does not hold, and err otherwise: who says what the tree must be
 // like is told that it is not, and not what follows from that for the ops. An err about the ops alone stays.

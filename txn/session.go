@@ -22,7 +22,7 @@ type session struct {
 	lock   *os.File
 	holder *os.File // the note about who holds it
 	viewed bool     // the view lock is held
-	rooted *os.File
+	rooted *fsys.Dir
 	made   bool // this session has made the store
 	// readOnly says that the mount is: the locks are held all the same, but nothing can be changed.
 	readOnly bool
@@ -154,8 +154,8 @@ func (s *session) lockRoot(ctx context.Context) error {
 	if err != nil {
 		return recovery.PathError("open", ".", err)
 	}
-	s.rooted = d.Handle()
-	return s.wait.lock(ctx, s.rooted, true, viewBusy, anybody)
+	s.rooted = d
+	return s.wait.lock(ctx, d.Handle(), true, viewBusy, anybody)
 }
 
 // stillThere makes sure that the state folder was not deleted or replaced while we waited.

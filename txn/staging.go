@@ -219,6 +219,9 @@ func copyContent(p *progress, f *os.File, c content) error {
 	if c.data != nil {
 		_, err := f.Write(c.data)
 		p.done(0, int64(len(c.data)))
+		if err == nil {
+			err = fsys.Written(f)
+		}
 		return withoutName(f, err)
 	}
 	src, err := c.open()
@@ -230,8 +233,11 @@ func copyContent(p *progress, f *os.File, c content) error {
 	if err == nil {
 		err = checkSize(f, c.size())
 	}
+	if err == nil {
+		err = fsys.Written(f)
+	}
 	if file, ok := src.(*os.File); ok && err == nil && c.sourced() {
-		err = c.unchanged(file)
+		err = c.unchanged(fsys.StatFile(file))
 	}
 	return err
 }

@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/windows"
 
 	"github.com/txcommit/txcommit/txn"
 )
@@ -26,7 +28,7 @@ func noError(t *testing.T, err error) {
 
 func openStore(t *testing.T, root string) *txn.Store {
 	t.Helper()
-	st, err := txn.Open(t.Context(), root, &txn.Options{History: 1})
+	st, err := txn.Open(t.Context(), root, &txn.Options{History: 1, AllowUnsafeFS: true})
 	noError(t, err)
 	t.Cleanup(func() { _ = st.Close() })
 	return st
@@ -65,11 +67,22 @@ func wantTree(t *testing.T, root string, want map[string]string) {
 			return nil
 		}
 		b, err := os.ReadFile(p)
+		for tries := 0; errors.Is(err, windows.ERROR_SHARING_VIOLATION) && tries < 100; tries++ { // see docs/platforms.md
+			time.Sleep(time.Millisecond)
+			b, err = os.ReadFile(p)
+		}
 		got[rel] = string(b)
 		return err
 	}))
 	if !maps.Equal(got, want) {
 		t.Errorf("the tree is %q\nwant %q", got, want)
+	}
+}
+
+// Windows is refused, unless the user accepts what is lost there.
+func TestRefusedByDefault(t *testing.T) {
+	if _, err := txn.Open(t.Context(), t.TempDir(), nil); !errors.Is(err, txn.ErrUnsupported) {
+		t.Errorf("Open: %v, want ErrUnsupported", err)
 	}
 }
 
@@ -194,7 +207,7 @@ func TestWritersTogether(t *testing.T) {
 	var g errgroup.Group
 	for range writers {
 		g.Go(func() error {
-			st, err := txn.Open(context.Background(), root, nil)
+			st, err := txn.Open(context.Background(), root, &txn.Options{AllowUnsafeFS: true})
 			if err != nil {
 				return err
 			}

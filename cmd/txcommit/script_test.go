@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(cleaning{m}, map[string]func(){"txcommit": main})
+	testscript.Main(cleaning{m}, map[string]func(){"txcommit": scripted})
 }
 
 // cleaning runs the tests, and then what they have left to do at the end of all.

@@ -19,7 +19,9 @@ will do). It works while a commit runs, and never changes anything.`,
 		Example: "  txcommit status\n  txcommit status -C /srv/site -o json",
 		Args:    exactly(),
 		RunE: a.command(func(cmd *cobra.Command, _ []string) error {
-			s, err := txn.Status(cmd.Context(), a.flags.root, a.flags.options())
+			o := a.flags.options()
+			o.AllowUnsafeFS = true // it only looks
+			s, err := txn.Status(cmd.Context(), a.flags.root, o)
 			if err != nil {
 				return a.opened(err)
 			}

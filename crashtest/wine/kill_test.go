@@ -134,21 +134,21 @@ func TestKilled(t *testing.T) {
 		base := filepath.Join(dir, fmt.Sprint("round", round))
 		seed(t, base)
 		root := filepath.Join(base, "root")
-		commit, said := txcommit(t, exe, base, "apply", "-C", "root", "--history", "0", "m.json")
-		done, code := killed(t, commit, holds(root, ".txcommit/stage"), upTo(took.commit))
+		commit, said := txcommit(t, exe, base, "apply", "-C", "root", "--allow-unsafe-fs", "--history", "0", "m.json")
+		done, code := killed(t, commit, holds(root, ".txcommit/stage"), upTo(took.commit*3/2))
 		if code > 0 {
 			t.Fatalf("round %d: apply: exit code %d\n%s", round, code, said())
 		}
 		if names, _ := filepath.Glob(filepath.Join(root, ".txcommit/stage/*")); len(names) > 0 {
 			ends.unfinished++
 			if round%2 == 0 {
-				recovery, _ := txcommit(t, exe, base, "recover", "-C", "root")
+				recovery, _ := txcommit(t, exe, base, "recover", "-C", "root", "--allow-unsafe-fs")
 				if ok, _ := killed(t, recovery, atOnce, took.recovery/2+upTo(took.recovery)); !ok {
 					ends.recoveries++
 				}
 			}
 		}
-		recovery, said := txcommit(t, exe, base, "recover", "-C", "root")
+		recovery, said := txcommit(t, exe, base, "recover", "-C", "root", "--allow-unsafe-fs")
 		if err := recovery.Run(); err != nil {
 			t.Fatalf("round %d: recover: %v\n%s", round, err, said())
 		}
@@ -173,7 +173,7 @@ func TestKilled(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds: %+v", rounds, ends)
-	if ends.old < 5 || ends.new < 5 || ends.unfinished < 10 || ends.recoveries < 3 {
+	if ends.old < 5 || ends.new < 5 || ends.unfinished < 10 || ends.recoveries < 3 || ends.acknowledged < 3 {
 		t.Errorf("too few of a kind to mean anything: %+v", ends)
 	}
 }
@@ -188,7 +188,7 @@ func outcomes(t *testing.T, exe string) (old, fresh map[string]string, took time
 	seed(t, base)
 	root := filepath.Join(base, "root")
 	old = look(t, root)
-	cmd, said := txcommit(t, exe, base, "apply", "-C", "root", "--history", "0", "m.json")
+	cmd, said := txcommit(t, exe, base, "apply", "-C", "root", "--allow-unsafe-fs", "--history", "0", "m.json")
 	var start time.Time
 	begun := func() bool {
 		start = time.Now()
@@ -203,7 +203,7 @@ func outcomes(t *testing.T, exe string) (old, fresh map[string]string, took time
 		t.Fatal("the manifest changes nothing")
 	}
 	start = time.Now()
-	cmd, said = txcommit(t, exe, base, "recover", "-C", "root")
+	cmd, said = txcommit(t, exe, base, "recover", "-C", "root", "--allow-unsafe-fs")
 	if err := cmd.Run(); err != nil {
 		t.Fatal(said())
 	}

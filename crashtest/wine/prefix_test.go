@@ -3,6 +3,7 @@
 package wine
 
 import (
+	_ "embed" // of what is put into the product
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,31 +101,46 @@ var patches = map[string][][2]string{
 	"internal/syscall/windows/at_windows.go": {{"STATUS_NOT_SUPPORTED:", "STATUS_NOT_SUPPORTED, NTStatus(0xC0000002):"}},
 }
 
+// strict is what NTFS is stricter about than Wine, put into the product for these builds only.
+//
+//go:embed strict.go.txt
+var strict []byte
+
+var strictPatch = [2]string{"\t\treturn unused(func() error {\n\t\t\terr := setName(h, to,", "\t\treturn unused(func() error {\n" +
+	"\t\t\tif err := openBelow(h); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n\t\t\terr := setName(h, to,"}
+
 // overlay writes the patched files, and the file that tells the go command of them.
 var overlay = sync.OnceValues(func() (string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", err
 	}
+	module, err := bin.Module()
+	if err != nil {
+		return "", err
+	}
 	all := struct{ Replace map[string]string }{map[string]string{}}
+	put := func(source string, text []byte) error {
+		target := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(source, "/"), "/", "-"))
+		all.Replace[source] = target
+		return os.WriteFile(target, text, 0o600)
+	}
+	fsys := filepath.Join(module, "internal", "fsys")
+	sources := map[string][][2]string{filepath.Join(fsys, "dir_windows.go"): {strictPatch}}
 	for name, changes := range patches {
-		source := filepath.Join(strings.TrimSpace(string(root)), "src", name)
-		text, err := os.ReadFile(source)
+		sources[filepath.Join(strings.TrimSpace(string(root)), "src", name)] = changes
+	}
+	for source, changes := range sources {
+		text, err := patched(source, changes)
+		if err == nil {
+			err = put(source, text)
+		}
 		if err != nil {
 			return "", err
 		}
-		patched := string(text)
-		for _, c := range changes {
-			if strings.Count(patched, c[0]) != 1 {
-				return "", fmt.Errorf("%s: %q is not there once: see whether this Go still needs the patch", source, c[0])
-			}
-			patched = strings.Replace(patched, c[0], c[1], 1)
-		}
-		target := filepath.Join(dir, strings.ReplaceAll(name, "/", "-"))
-		if err := os.WriteFile(target, []byte(patched), 0o600); err != nil {
-			return "", err
-		}
-		all.Replace[source] = target
+	}
+	if err := put(filepath.Join(fsys, "strict_windows.go"), strict); err != nil {
+		return "", err
 	}
 	b, err := json.Marshal(all)
 	if err != nil {
@@ -133,6 +149,22 @@ var overlay = sync.OnceValues(func() (string, error) {
 	name := filepath.Join(dir, "overlay.json")
 	return name, os.WriteFile(name, b, 0o600)
 })
+
+// patched is a file with what is to be changed in it, of which each must be there once.
+func patched(source string, changes [][2]string) ([]byte, error) {
+	b, err := os.ReadFile(source)
+	if err != nil {
+		return nil, err
+	}
+	text := string(b)
+	for _, c := range changes {
+		if strings.Count(text, c[0]) != 1 {
+			return nil, fmt.Errorf("%s: %q is not there once: see whether the patch is still needed", source, c[0])
+		}
+		text = strings.Replace(text, c[0], c[1], 1)
+	}
+	return []byte(text), nil
+}
 
 // build runs "go build" or "go test -c" for Windows, and returns the program.
 func build(name string, args ...string) (string, error) {

@@ -27,7 +27,7 @@ func TestSuites(t *testing.T) {
 		{"internal/fsys", 8, "^$"},
 		{"journal", 25, "^TestFlippedBits$"}, // takes a minute and a half, and is about bytes only
 		{"txn/manifest", 20, "^(TestParseMemory|FuzzParse)$"},
-		{"txn", 11, "^$"},
+		{"txn", 12, "^Example"},
 		{"txn/doctor", 1, "^$"},
 		{"cmd/txcommit", 20, "^(TestSignals|TestReadme)$"},
 	} {

@@ -4,71 +4,143 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// Dir is an open folder. Its methods take single names, or a way below it that nobody else changes, and never follow a link at
-// the last one.
-type Dir struct{ f *os.File }
+// Dir is a folder, wherever it is by now. Its methods take single names, or a way below it that nobody else changes, and
+// never follow a link at the last one.
+//
+// It is known by its number, and opened by that for each call: Windows renames no folder as long as anything below it is open.
+type Dir struct {
+	volume *anchor
+	number uint64
+	name   string
+	file   *os.File // what Handle has given away
+}
+
+// anchor is an open folder of a volume, by which others of that volume are opened.
+type anchor struct {
+	handle windows.Handle
+	users  atomic.Int64
+}
+
+func (a *anchor) release() error {
+	if a.users.Add(-1) > 0 {
+		return nil
+	}
+	return posix(windows.CloseHandle(a.handle))
+}
 
 const (
 	readFolder = windows.FILE_LIST_DIRECTORY | windows.FILE_TRAVERSE | windows.FILE_READ_ATTRIBUTES | windows.READ_CONTROL
 	readOnly   = windows.FILE_ATTRIBUTE_READONLY
 )
 
-// OpenDir opens the folder at an operating system path, following links.
+// OpenDir opens the folder at an operating system path, following links. It stays open until the last folder that was opened
+// through it is closed.
 func OpenDir(path string) (*Dir, error) {
 	text, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, windows.ERROR_INVALID_NAME
 	}
-	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
-	var h windows.Handle
+	a := &anchor{}
 	err = again(func() error {
-		h, err = windows.CreateFile(text, readFolder, share, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
+		a.handle, err = windows.CreateFile(text, readFolder, shareAll, nil, windows.OPEN_EXISTING, windows.FILE_FLAG_BACKUP_SEMANTICS, 0)
 		return posix(err)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return asFolder(h, path)
+	d, err := folderOf(a, a.handle, path)
+	if err != nil {
+		_ = windows.CloseHandle(a.handle)
+	}
+	return d, err
 }
 
-// asFolder makes an open handle a folder, if it is one.
-func asFolder(h windows.Handle, name string) (*Dir, error) {
-	d := &Dir{newFile(h, name)}
-	i, err := d.Self()
+// folderOf is the folder that is open as h, if it is one.
+func folderOf(a *anchor, h windows.Handle, name string) (*Dir, error) {
+	i, err := infoOf(h)
 	switch {
 	case err != nil:
+		return nil, err
 	case i.Kind == Link:
-		err = syscall.ELOOP
+		return nil, syscall.ELOOP
 	case i.Kind != Folder:
-		err = syscall.ENOTDIR
-	default:
-		return d, nil
+		return nil, syscall.ENOTDIR
 	}
-	_ = d.Close()
-	return nil, err
+	a.users.Add(1)
+	return &Dir{volume: a, number: i.ID.Ino, name: name}, nil
 }
 
 // Sub opens the folder name in d. A link at name is an error.
-func (d *Dir) Sub(name string) (*Dir, error) {
-	h, err := ntOpen(d.handle(), name, readFolder, windows.FILE_OPEN, windows.FILE_DIRECTORY_FILE, 0)
-	if err != nil {
-		return nil, err
-	}
-	return asFolder(h, name)
+func (d *Dir) Sub(name string) (sub *Dir, err error) {
+	err = d.withName(name, windows.FILE_READ_ATTRIBUTES, windows.FILE_DIRECTORY_FILE, func(h windows.Handle) error {
+		sub, err = folderOf(d.volume, h, name)
+		return err
+	})
+	return sub, err
 }
 
-// Close releases the handle.
-func (d *Dir) Close() error { return bare(d.f.Close()) }
+// Close releases the folder.
+func (d *Dir) Close() error {
+	if d.file != nil {
+		_ = d.file.Close()
+	}
+	return d.volume.release()
+}
 
-// Handle returns the folder as a file, for TryLock.
-func (d *Dir) Handle() *os.File { return d.f }
+// Handle returns the folder as a file, which is open until Close.
+func (d *Dir) Handle() *os.File {
+	if h, err := d.open(); err == nil && d.file == nil {
+		d.file = os.NewFile(uintptr(h), d.name)
+	}
+	return d.file
+}
 
-func (d *Dir) handle() windows.Handle { return windows.Handle(d.f.Fd()) }
+// open opens the folder itself, by its number.
+func (d *Dir) open() (windows.Handle, error) {
+	number := d.number
+	text := &windows.NTUnicodeString{Length: 8, MaximumLength: 8, Buffer: (*uint16)(unsafe.Pointer(&number))}
+	h, err := ntCreate(d.volume.handle, text, readFolder, windows.FILE_OPEN, windows.FILE_OPEN_BY_FILE_ID|windows.FILE_DIRECTORY_FILE, 0)
+	if err == windows.ERROR_INVALID_PARAMETER { // as NTFS says that there is none
+		err = syscall.ENOENT
+	}
+	return h, err
+}
+
+// withFolder opens the folder for one call.
+func (d *Dir) withFolder(use func(windows.Handle) error) error {
+	h, err := d.open()
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return use(h)
+}
+
+// openName opens a name in d.
+func (d *Dir) openName(name string, access, disposition, options, attributes uint32) (h windows.Handle, err error) {
+	err = d.withFolder(func(at windows.Handle) error {
+		h, err = ntOpen(at, name, access, disposition, options, attributes)
+		return err
+	})
+	return h, err
+}
+
+// withName opens a name in d for one call on it.
+func (d *Dir) withName(name string, access, options uint32, use func(windows.Handle) error) error {
+	h, err := d.openName(name, access, windows.FILE_OPEN, options, 0)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return use(h)
+}
 
 // Stat describes what is at name; the zero Info and no error if there is nothing.
 func (d *Dir) Stat(name string) (i Info, err error) {
@@ -83,7 +155,13 @@ func (d *Dir) Stat(name string) (i Info, err error) {
 }
 
 // Self describes the folder itself.
-func (d *Dir) Self() (Info, error) { return infoOf(d.handle()) }
+func (d *Dir) Self() (i Info, err error) {
+	err = d.withFolder(func(h windows.Handle) error {
+		i, err = infoOf(h)
+		return err
+	})
+	return i, err
+}
 
 // ReadLink is missing here: ErrUnsupported.
 func (*Dir) ReadLink(string) (string, error) { return "", ErrUnsupported }
@@ -97,25 +175,25 @@ func (d *Dir) Create(name string, perm uint32) (*os.File, error) {
 	if perm&0o200 == 0 {
 		attributes = readOnly
 	}
-	return d.open(name, windows.FILE_GENERIC_READ|windows.FILE_GENERIC_WRITE, windows.FILE_CREATE, windows.FILE_NON_DIRECTORY_FILE, attributes)
+	return d.openFile(name, windows.FILE_GENERIC_READ|windows.FILE_GENERIC_WRITE, windows.FILE_CREATE, windows.FILE_NON_DIRECTORY_FILE, attributes)
 }
 
 // OpenOrCreate opens the file name for reading and writing, and makes it if it is missing.
 func (d *Dir) OpenOrCreate(name string, _ uint32) (*os.File, error) {
-	return d.open(name, windows.FILE_GENERIC_READ|windows.FILE_GENERIC_WRITE, windows.FILE_OPEN_IF, windows.FILE_NON_DIRECTORY_FILE, windows.FILE_ATTRIBUTE_NORMAL)
+	return d.openFile(name, windows.FILE_GENERIC_READ|windows.FILE_GENERIC_WRITE, windows.FILE_OPEN_IF, windows.FILE_NON_DIRECTORY_FILE, windows.FILE_ATTRIBUTE_NORMAL)
 }
 
 // Open opens the file name for reading.
 func (d *Dir) Open(name string) (*os.File, error) {
-	return d.open(name, windows.FILE_GENERIC_READ, windows.FILE_OPEN, 0, 0)
+	return d.openFile(name, windows.FILE_GENERIC_READ, windows.FILE_OPEN, 0, 0)
 }
 
-func (d *Dir) open(name string, access, disposition, options, attributes uint32) (*os.File, error) {
-	h, err := ntOpen(d.handle(), name, access, disposition, options, attributes)
+func (d *Dir) openFile(name string, access, disposition, options, attributes uint32) (*os.File, error) {
+	h, err := d.openName(name, access, disposition, options, attributes)
 	if err != nil {
 		return nil, err
 	}
-	f := newFile(h, name)
+	f := os.NewFile(uintptr(h), name)
 	i, err := StatFile(f)
 	if err == nil && i.Kind == Link {
 		err = syscall.ELOOP
@@ -129,13 +207,13 @@ func (d *Dir) open(name string, access, disposition, options, attributes uint32)
 
 // Names returns the names in d in no particular order, without "." and "..".
 func (d *Dir) Names() ([]string, error) {
-	// A handle of its own: reading moves the offset, and others may read at the same time.
-	sub, err := d.Sub(".")
+	h, err := d.open()
 	if err != nil {
 		return nil, err
 	}
-	defer sub.Close()
-	names, err := sub.f.Readdirnames(-1)
+	f := os.NewFile(uintptr(h), d.name)
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, bare(err)
 	}
@@ -144,7 +222,7 @@ func (d *Dir) Names() ([]string, error) {
 
 // Mkdir makes the folder name; it inherits who may use it.
 func (d *Dir) Mkdir(name string, _ uint32) error {
-	h, err := ntOpen(d.handle(), name, windows.FILE_READ_ATTRIBUTES, windows.FILE_CREATE, windows.FILE_DIRECTORY_FILE, windows.FILE_ATTRIBUTE_NORMAL)
+	h, err := d.openName(name, windows.FILE_READ_ATTRIBUTES, windows.FILE_CREATE, windows.FILE_DIRECTORY_FILE, windows.FILE_ATTRIBUTE_NORMAL)
 	if err != nil {
 		return err
 	}
@@ -154,7 +232,7 @@ func (d *Dir) Mkdir(name string, _ uint32) error {
 // Link gives the file name a second name in another folder.
 func (d *Dir) Link(name string, to *Dir, toName string) error {
 	return d.withName(name, windows.FILE_WRITE_ATTRIBUTES, 0, func(h windows.Handle) error {
-		err := again(func() error { return posix(setName(h, fileLinkInformation, 0, to, toName)) })
+		err := again(func() error { return setName(h, to, toName, 0, fileLinkInformation) })
 		if err == syscall.ENOTSUP || err == syscall.ENOSYS {
 			return syscall.EPERM // as link(2) says where a file system has no links
 		}
@@ -177,13 +255,14 @@ func (d *Dir) RenameNoReplace(name string, to *Dir, toName string) error {
 
 func (d *Dir) rename(name string, to *Dir, toName string, flags uint32) error {
 	const posixly = windows.FILE_RENAME_POSIX_SEMANTICS | windows.FILE_RENAME_IGNORE_READONLY_ATTRIBUTE
-	return d.withName(name, windows.DELETE, 0, func(h windows.Handle) error {
-		return again(func() error {
-			if setName(h, fileRenameInformationEx, flags|posixly, to, toName) == nil {
-				return nil
+	return d.withName(name, windows.DELETE|windows.FILE_READ_ATTRIBUTES, 0, func(h windows.Handle) error {
+		return unused(func() error {
+			err := setName(h, to, toName, flags|posixly, fileRenameInformationEx)
+			if err == nil || err == syscall.EEXIST {
+				return err
 			}
 			// Before Windows 10 1809, on FAT, or a folder over a file. What is refused for another reason is refused again.
-			return posix(setName(h, windows.FileRenameInformation, flags, to, toName))
+			return setName(h, to, toName, flags, windows.FileRenameInformation)
 		})
 	})
 }
@@ -222,21 +301,38 @@ func (d *Dir) remove(name string, options uint32, check func(Info) error) error 
 		if err != nil {
 			return err
 		}
-		const posixly = windows.FILE_DISPOSITION_POSIX_SEMANTICS | windows.FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE |
-			windows.FILE_DISPOSITION_FORCE_IMAGE_SECTION_CHECK
-		return again(func() error {
+		return unused(func() error {
+			const posixly = windows.FILE_DISPOSITION_POSIX_SEMANTICS | windows.FILE_DISPOSITION_IGNORE_READONLY_ATTRIBUTE |
+				windows.FILE_DISPOSITION_FORCE_IMAGE_SECTION_CHECK
 			err := setInfo(h, windows.FileDispositionInformationEx, uint32(windows.FILE_DISPOSITION_DELETE|posixly))
-			if !missing(err) {
-				return posix(err)
+			if missing(err) {
+				return removeSlowly(h, i)
 			}
-			if i.Mode&0o200 == 0 && i.Kind == File {
-				if err := setReadOnly(h, false); err != nil {
-					return err
-				}
-			}
-			return posix(setInfo(h, windows.FileDispositionInformation, true))
+			return posix(err)
 		})
 	})
+}
+
+// removeSlowly is for systems before Windows 10 1809, and FAT. They delete no read-only file; other names of one stay read-only.
+func removeSlowly(h windows.Handle, i Info) error {
+	if i.Kind != File || i.Mode&0o200 != 0 {
+		return posix(setInfo(h, windows.FileDispositionInformation, true))
+	}
+	other, err := ntOpen(h, ".", windows.FILE_READ_ATTRIBUTES|windows.FILE_WRITE_ATTRIBUTES, windows.FILE_OPEN, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(other)
+	if err := setReadOnly(h, false); err != nil {
+		return err
+	}
+	err = posix(setInfo(h, windows.FileDispositionInformation, true))
+	if err != nil || i.Nlink > 1 {
+		if serr := setReadOnly(other, true); err == nil {
+			err = serr
+		}
+	}
+	return err
 }
 
 // Chmod makes name read-only or not, if it still is the inode id; ESTALE otherwise.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -115,9 +116,26 @@ func ChmodFile(f *os.File, mode uint32) error {
 	if err != nil {
 		return err
 	}
-	return (&Dir{f}).withName(".", windows.FILE_READ_ATTRIBUTES|windows.FILE_WRITE_ATTRIBUTES, 0, func(h windows.Handle) error {
+	return reopened(f, windows.FILE_READ_ATTRIBUTES|windows.FILE_WRITE_ATTRIBUTES, func(h windows.Handle) error {
 		return chmod(h, i, mode)
 	})
+}
+
+// Written says that nothing more is written to f: its time is settled. By itself Windows settles it when the handle that has
+// written is closed, after others have looked at the file, but not a time that was set through that handle.
+func Written(f *os.File) error {
+	t := windows.NsecToFiletime(time.Now().UnixNano())
+	return posix(windows.SetFileTime(windows.Handle(f.Fd()), nil, nil, &t))
+}
+
+// reopened opens a file a second time, for one call.
+func reopened(f *os.File, access uint32, use func(windows.Handle) error) error {
+	h, err := ntOpen(windows.Handle(f.Fd()), ".", access, windows.FILE_OPEN, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	return use(h)
 }
 
 // ChownFile does nothing here: what is made inherits who may use it.
@@ -134,15 +152,14 @@ func SyncFile(f *os.File) error {
 		return posix(err)
 	}
 	flush := func(h windows.Handle) error { return posix(windows.FlushFileBuffers(h)) }
-	d := &Dir{f}
-	err = d.withName(".", windows.FILE_WRITE_DATA|fileAppendData, 0, flush)
+	err = reopened(f, windows.FILE_WRITE_DATA|fileAppendData, flush)
 	if err != syscall.EACCES {
 		return err
 	}
 	if err := ChmodFile(f, 0o644); err != nil {
 		return err
 	}
-	err = d.withName(".", windows.FILE_WRITE_DATA|fileAppendData, 0, flush)
+	err = reopened(f, windows.FILE_WRITE_DATA|fileAppendData, flush)
 	if cerr := ChmodFile(f, 0o444); err == nil {
 		err = cerr
 	}
@@ -174,16 +191,16 @@ func TryLock(f *os.File, exclusive bool) (bool, error) {
 // Volume describes the file system that d is on.
 func (d *Dir) Volume() (Volume, error) {
 	var name [windows.MAX_PATH + 1]uint16
-	err := windows.GetVolumeInformationByHandle(d.handle(), nil, 0, nil, nil, nil, &name[0], uint32(len(name)))
+	err := windows.GetVolumeInformationByHandle(d.volume.handle, nil, 0, nil, nil, nil, &name[0], uint32(len(name)))
 	if err != nil {
 		return Volume{}, posix(err)
 	}
 	v := Volume{Name: strings.ToLower(windows.UTF16ToString(name[:])), FsyncEach: true}
 	switch v.Name {
-	case "fat", "fat32":
-		v.Unsafe = "FAT has no journal and no inode numbers that last"
-	case "exfat":
-		v.Unsafe = "exFAT has no journal and no inode numbers that last"
+	case "ntfs":
+		v.Unsafe = "txcommit was never run on Windows itself, only under Wine, and nothing there makes names durable"
+	default:
+		v.Unsafe = "only NTFS has file numbers that last and are given once"
 	}
 	if d.remote() {
 		v.Unsafe = "locks and renames of a network file system can be lost"
@@ -194,7 +211,7 @@ func (d *Dir) Volume() (Volume, error) {
 // remote says that d is on another machine.
 func (d *Dir) remote() bool {
 	var path [windows.MAX_LONG_PATH]uint16
-	n, err := windows.GetFinalPathNameByHandle(d.handle(), &path[0], uint32(len(path)), 0)
+	n, err := windows.GetFinalPathNameByHandle(d.volume.handle, &path[0], uint32(len(path)), 0)
 	return err == nil && int(n) < len(path) && strings.HasPrefix(windows.UTF16ToString(path[:n]), `\\?\UNC\`)
 }
 

@@ -92,7 +92,7 @@ func (d *Dir) Beneath(rel string) (*Dir, error) {
 		fd, err = unix.Openat2(d.fd(), rel, how)
 		return err
 	})
-	if err == unix.ENOSYS {
+	if err == unix.ENOSYS || err == unix.ENAMETOOLONG { // a path may be longer than the kernel takes at once
 		return d.walk(rel)
 	}
 	if err != nil {
@@ -216,20 +216,29 @@ var BootID = sync.OnceValue(func() string {
 
 // OpenBeneath opens the file at the slash-separated path rel for reading; no component may be a link.
 func (d *Dir) OpenBeneath(rel string) (*os.File, error) {
-	how := &unix.OpenHow{
-		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
-	}
-	var fd int
-	err := again(func() (err error) {
-		fd, err = unix.Openat2(d.fd(), rel, how)
-		return err
-	})
-	if err == unix.ENOSYS {
-		return d.walkFile(rel)
-	}
+	fd, err := d.openBeneath(rel)
 	if err != nil {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), rel), nil
+}
+
+func (d *Dir) openBeneath(rel string) (fd int, err error) {
+	how := &unix.OpenHow{
+		Flags:   unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS,
+	}
+	err = again(func() error {
+		fd, err = unix.Openat2(d.fd(), rel, how)
+		return err
+	})
+	if err != unix.ENOSYS {
+		return fd, err
+	}
+	f, err := d.walkFile(rel)
+	if err != nil {
+		return -1, err
+	}
+	defer f.Close()
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 }

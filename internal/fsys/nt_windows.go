@@ -1,7 +1,6 @@
 package fsys
 
 import (
-	"os"
 	"path"
 	"strings"
 	"syscall"
@@ -75,26 +74,21 @@ func ntOpen(at windows.Handle, name string, access, disposition, options, attrib
 	if err != nil {
 		return 0, windows.ERROR_INVALID_NAME
 	}
-	oa := &windows.OBJECT_ATTRIBUTES{RootDirectory: at, ObjectName: text, Attributes: windows.OBJ_CASE_INSENSITIVE}
+	return ntCreate(at, text, access, disposition, options, attributes)
+}
+
+const shareAll = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+
+func ntCreate(at windows.Handle, name *windows.NTUnicodeString, access, disposition, options, attributes uint32) (windows.Handle, error) {
+	oa := &windows.OBJECT_ATTRIBUTES{RootDirectory: at, ObjectName: name, Attributes: windows.OBJ_CASE_INSENSITIVE}
 	oa.Length = uint32(unsafe.Sizeof(*oa))
-	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
 	options |= windows.FILE_OPEN_REPARSE_POINT | windows.FILE_OPEN_FOR_BACKUP_INTENT | windows.FILE_SYNCHRONOUS_IO_NONALERT
 	var h windows.Handle
-	err = again(func() error {
-		return posix(windows.NtCreateFile(&h, access|windows.SYNCHRONIZE, oa, &windows.IO_STATUS_BLOCK{}, nil, attributes, share,
+	err := again(func() error {
+		return posix(windows.NtCreateFile(&h, access|windows.SYNCHRONIZE, oa, &windows.IO_STATUS_BLOCK{}, nil, attributes, shareAll,
 			disposition, options, 0, 0))
 	})
 	return h, err
-}
-
-// withName opens a name for one call on it.
-func (d *Dir) withName(name string, access, options uint32, use func(windows.Handle) error) error {
-	h, err := ntOpen(d.handle(), name, access, windows.FILE_OPEN, options, 0)
-	if err != nil {
-		return err
-	}
-	defer windows.CloseHandle(h)
-	return use(h)
 }
 
 // naming is FILE_RENAME_INFORMATION and FILE_LINK_INFORMATION, with room for the longest name.
@@ -106,7 +100,7 @@ type naming struct {
 }
 
 // setName gives what is open as h a name in a folder.
-func setName(h windows.Handle, class, flags uint32, to *Dir, name string) error {
+func setName(h windows.Handle, to *Dir, name string, flags, class uint32) error {
 	if folder, last := path.Split(name); folder != "" {
 		sub, err := to.walk(path.Clean(folder))
 		if err != nil {
@@ -119,12 +113,15 @@ func setName(h windows.Handle, class, flags uint32, to *Dir, name string) error 
 		return err
 	}
 	text, err := windows.UTF16FromString(name)
-	n := naming{flags: flags, root: to.handle(), length: uint32(2 * (len(text) - 1))}
+	n := naming{flags: flags, length: uint32(2 * (len(text) - 1))}
 	if err != nil || len(text) > len(n.name) {
 		return windows.ERROR_INVALID_NAME
 	}
 	copy(n.name[:], text)
-	return windows.NtSetInformationFile(h, &windows.IO_STATUS_BLOCK{}, (*byte)(unsafe.Pointer(&n)), uint32(unsafe.Sizeof(n)), class)
+	return to.withFolder(func(at windows.Handle) error {
+		n.root = at
+		return posix(windows.NtSetInformationFile(h, &windows.IO_STATUS_BLOCK{}, (*byte)(unsafe.Pointer(&n)), uint32(unsafe.Sizeof(n)), class))
+	})
 }
 
 // missing says that the system or the file system does not know a call, or a flag of it.
@@ -187,6 +184,3 @@ var errnos = map[syscall.Errno]syscall.Errno{
 	windows.ERROR_PRIVILEGE_NOT_HELD:        syscall.EPERM,
 	windows.ERROR_REPARSE_POINT_ENCOUNTERED: syscall.ELOOP,
 }
-
-// newFile gives an open handle to package os.
-func newFile(h windows.Handle, name string) *os.File { return os.NewFile(uintptr(h), name) }

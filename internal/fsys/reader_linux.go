@@ -1,0 +1,54 @@
+package fsys
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Reader is a file that is only read, and by one goroutine. Package os asks the kernel two more things of each file that it
+// is given, in case it is a pipe; of a tree that is compared with another one that is a sixth of the time.
+type Reader struct{ fd int }
+
+// ReadBeneath opens the file at the slash-separated path rel; no component may be a link.
+func (d *Dir) ReadBeneath(rel string) (*Reader, error) {
+	fd, err := d.openBeneath(rel)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{fd}, nil
+}
+
+// Read is as io.Reader has it.
+func (r *Reader) Read(p []byte) (n int, err error) {
+	err = uninterrupted(func() error {
+		n, err = unix.Read(r.fd, p)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Stat describes the file.
+func (r *Reader) Stat() (Info, error) { return statFd(r.fd) }
+
+// File gives the file to package os, which closes it then.
+func (r *Reader) File() *os.File {
+	f := os.NewFile(uintptr(r.fd), "")
+	r.fd = -1
+	return f
+}
+
+// Close releases the file, unless File has given it away.
+func (r *Reader) Close() error {
+	if r.fd < 0 {
+		return nil
+	}
+	return unix.Close(r.fd)
+}
