@@ -28,7 +28,7 @@ func floorSystem() *system {
 		writers: files + "; one writer at a time syncs and renames, for all that wait",
 		lacks:   "as cp after a crash: there is no journal, nothing is looked at, files are not compared; it is what the file system takes for the calls of library",
 		open: func(_ context.Context, b *bench, root string) (target, error) {
-			return &floorTarget{root: root, device: b.device}, nil
+			return &floorTarget{root: root, device: b.device, turn: make(chan struct{}, 1)}, nil
 		},
 	}
 }
@@ -39,8 +39,8 @@ type floorTarget struct {
 	stages  atomic.Int64
 	removed errgroup.Group // what was replaced is being deleted
 
-	turn    sync.Mutex // of who syncs and renames
-	mu      sync.Mutex // of waiting
+	turn    chan struct{} // full while somebody syncs and renames
+	mu      sync.Mutex    // of waiting
 	waiting []*floorCommit
 }
 
@@ -79,18 +79,20 @@ func (t *floorTarget) publish(ctx context.Context, in *input) error {
 	t.mu.Lock()
 	t.waiting = append(t.waiting, c)
 	t.mu.Unlock()
-	t.turn.Lock()
+	select {
+	case err := <-c.done:
+		return err
+	case t.turn <- struct{}{}:
+	}
+	defer func() { <-t.turn }()
 	t.mu.Lock()
 	all := t.waiting
 	t.waiting = nil
 	t.mu.Unlock()
-	if len(all) > 0 {
-		err := t.apply(all)
-		for _, one := range all {
-			one.done <- err
-		}
+	err := t.apply(all)
+	for _, one := range all {
+		one.done <- err
 	}
-	t.turn.Unlock()
 	return <-c.done
 }
 
