@@ -368,17 +368,7 @@ func (*Dir) Private() error { return nil }
 // Writable is not asked here: the system tells when a name is made.
 func (*Dir) Writable() error { return nil }
 
-// Heritage is what a folder hands down to what is made in it. Here the system sees to that, but for the case of names.
-type Heritage struct {
-	GID        uint32
-	Group      bool
-	SetGID     bool
-	DefaultACL []byte
-	Project    uint32
-	Folds      bool
-}
-
-// Heritage reads what d hands down. Folders that tell names by their case exist here too, and are rare.
+// Heritage reads what d hands down. The system sees to all of it but the case of names; folders that tell names by their case exist here too, and are rare.
 func (*Dir) Heritage(Info) (Heritage, error) { return Heritage{Folds: true}, nil }
 
 // SyncsFolders says that Dir.Sync makes names durable.

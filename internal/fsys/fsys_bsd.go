@@ -65,17 +65,7 @@ func SyncFile(f *os.File) error { return bare(f.Sync()) }
 // Volume describes the file system that d is on. Its type is not looked at here.
 func (d *Dir) Volume() (Volume, error) { return Volume{Name: "local", FsyncEach: true}, nil }
 
-// Heritage is what a folder hands down to what is made in it. On the BSDs that is its group.
-type Heritage struct {
-	GID        uint32
-	Group      bool
-	SetGID     bool
-	DefaultACL []byte
-	Project    uint32
-	Folds      bool
-}
-
-// Heritage reads what d hands down; i describes d.
+// Heritage reads what d hands down; i describes d. On the BSDs that is its group.
 func (d *Dir) Heritage(i Info) (Heritage, error) { return Heritage{GID: i.GID, Group: true}, nil }
 
 // Inherit gives a file that was made elsewhere the group it would have got in the folder of h.

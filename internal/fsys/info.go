@@ -124,3 +124,18 @@ type Space struct {
 	Inodes  uint64
 	Counted bool // Inodes means something: the file system has a fixed number of them
 }
+
+// Heritage is what a folder hands down to what is made in it.
+type Heritage struct {
+	// GID is the group that new entries get; valid if Group.
+	GID   uint32
+	Group bool
+	// SetGID says that new folders get the setgid bit.
+	SetGID bool
+	// DefaultACL is the folder's default ACL, or nil.
+	DefaultACL []byte
+	// Project is the XFS or ext4 project id that new entries get; 0 if none.
+	Project uint32
+	// Folds says that the folder takes names for one that differ in case only (chattr +F).
+	Folds bool
+}
