@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"syscall"
+
+	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/txn/manifest"
@@ -37,7 +40,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 			continue
 		}
 		c := begun[w]
-		if c == nil {
+		if c == nil || errors.Is(c.err, syscall.EMFILE) || errors.Is(c.err, syscall.ENFILE) { // the scan's folders are closed soon
 			c = &comparison{w: w}
 			rest, restBytes = append(rest, c), restBytes+w.info.Size
 		}
@@ -49,7 +52,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 	}
 	err := parallel(ctx, s.tx.store.jobs(), len(rest), func(i int) error {
 		defer func() { s.tx.progress.done(1, rest[i].w.info.Size) }()
-		return s.compare(rest[i])
+		return s.compare(ctx, rest[i])
 	})
 	if err != nil {
 		return err
@@ -61,6 +64,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 		c.result.full, c.result.seen = c.w.full, sumOf(*c.w.info)
 		s.tx.compared.put(&c.result)
 		c.w.conclude(c.result.equal)
+		c.w = nil // the result stays until the transaction ends, and with it all that it leads to
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package txn
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/cockroachdb/errors"
 
 	"github.com/txcommit/txcommit/internal/fsys"
+	"github.com/txcommit/txcommit/recovery"
 )
 
 // content is where the bytes of a new file come from: memory, a source file, or a file that is staged already.
@@ -115,7 +117,18 @@ func (c content) openToCompare() (io.ReadCloser, error) {
 		_ = r.Close()
 		return nil, err
 	}
-	return r, nil
+	return reading{r, c.said}, nil
+}
+
+// reading is a Reader whose errors tell the user's name of what is read.
+type reading struct {
+	*fsys.Reader
+	name string
+}
+
+func (r reading) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	return n, recovery.PathErrno("read", r.name, err)
 }
 
 // errSourceChanged says that a source was written while it was read: what was staged may be half of two versions.
@@ -134,7 +147,7 @@ func (c content) unchanged(i fsys.Info, err error) error {
 
 // compare finds out whether the file at a path below root holds exactly this content, and if not, what attributes it
 // has, since it is open.
-func (c content) compare(root *fsys.Dir, path string) (compared, error) {
+func (c content) compare(ctx context.Context, root *fsys.Dir, path string) (compared, error) {
 	f, err := root.ReadBeneath(path)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EIO) {
 		return compared{}, &fs.PathError{Op: "read", Path: path, Err: err} // about us or the disk, not about the file
@@ -148,7 +161,7 @@ func (c content) compare(root *fsys.Dir, path string) (compared, error) {
 		return compared{}, err
 	}
 	defer r.Close()
-	equal, err := sameBytes(f, r, c.size())
+	equal, err := sameBytes(ctx, reading{f, path}, r, c.size())
 	if equal || err != nil {
 		return compared{equal: equal}, err
 	}
@@ -163,10 +176,13 @@ var comparing = sync.Pool{New: func() any { return new([2][32 << 10]byte) }}
 
 // sameBytes compares what a and b begin with; size is that of both as they were last seen. Who changes one of them
 // after that look is seen to by those who look again.
-func sameBytes(a, b io.Reader, size int64) (bool, error) {
+func sameBytes(ctx context.Context, a, b io.Reader, size int64) (bool, error) {
 	bufs := comparing.Get().(*[2][32 << 10]byte)
 	defer comparing.Put(bufs)
 	for size > 0 {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
 		n := min(size, int64(len(bufs[0])))
 		x, y := bufs[0][:n], bufs[1][:n]
 		_, err := io.ReadFull(a, x)

@@ -15,8 +15,9 @@ type comparison struct {
 }
 
 // compare does one comparison.
-func (s *scan) compare(c *comparison) error {
-	if c.result, c.err = c.w.content(s.tx.ops).compare(s.root, c.w.full); c.err != nil {
+func (s *scan) compare(ctx context.Context, c *comparison) error {
+	c.result, c.err = c.w.content(s.tx.ops).compare(ctx, s.root, c.w.full)
+	if c.err != nil && ctx.Err() == nil {
 		c.err = &Error{Op: c.w.op, Path: c.w.said(), Err: c.err}
 	}
 	return c.err
@@ -72,9 +73,7 @@ func (s *scan) compareEarly(w *want) {
 
 func (s *scan) compareWaiting() {
 	for c := range s.early.jobs {
-		if c.err = s.early.ctx.Err(); c.err == nil {
-			_ = s.compare(c) // it is kept in c
-		}
+		_ = s.compare(s.early.ctx, c) // it is kept in c
 	}
 }
 
@@ -83,8 +82,9 @@ func (e *early) end() map[*want]*comparison {
 	if e.jobs != nil {
 		close(e.jobs)
 		e.g.Wait()
-		e.jobs, e.seen = nil, earlyMost // no more from now on
+		e.jobs = nil
 	}
+	e.seen = earlyMost // no more from now on
 	return e.begun
 }
 

@@ -35,7 +35,7 @@ type node struct {
 }
 
 // list reads the source of a tree op, or returns what was read before.
-func (o *op) list(jobs int) (*listing, error) {
+func (o *op) list(ctx context.Context, jobs int) (*listing, error) {
 	if o.listing != nil {
 		return o.listing, nil
 	}
@@ -53,7 +53,7 @@ func (o *op) list(jobs int) (*listing, error) {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	l := &listing{dir: d, said: name, top: &node{rel: ".", info: self}, folders: map[fsys.ID]bool{self.ID: true}}
-	if err := l.read(o, jobs); err != nil {
+	if err := l.read(ctx, o, jobs); err != nil {
 		_ = d.Close()
 		return nil, err
 	}
@@ -69,13 +69,16 @@ func (l *listing) path(rel string) string {
 }
 
 // read lists all that is below the source, folder by folder from the top, as many at once as there are jobs.
-func (l *listing) read(o *op, jobs int) error {
+func (l *listing) read(ctx context.Context, o *op, jobs int) error {
 	for level := []*node{l.top}; len(level) > 0; {
 		errs := make([]error, len(level))
-		_ = parallel(context.Background(), jobs, len(level), func(i int) error {
+		err := parallel(ctx, jobs, len(level), func(i int) error {
 			errs[i] = l.readFolder(o, level[i])
 			return nil
 		})
+		if err != nil {
+			return err
+		}
 		var below []*node
 		for i, n := range level {
 			if errs[i] != nil {

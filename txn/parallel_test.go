@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+
+	"github.com/txcommit/txcommit/internal/fsys"
 )
 
 // Every index is done exactly once, whatever the ratio of jobs to work.
@@ -73,15 +78,32 @@ func TestSameBytes(t *testing.T) {
 		}
 	}
 	failure := errors.New("failure")
-	if same, err := sameBytes(bytes.NewReader([]byte("ab")), iotest.ErrReader(failure), 2); same || err != failure {
+	if same, err := sameBytes(t.Context(), bytes.NewReader([]byte("ab")), iotest.ErrReader(failure), 2); same || err != failure {
 		t.Errorf("unreadable: got %v and error %v, want false and %v", same, err, failure)
 	}
 }
 
 func checkSame(t *testing.T, a, b []byte, size int64, want bool) {
 	t.Helper()
-	got, err := sameBytes(bytes.NewReader(a), iotest.HalfReader(bytes.NewReader(b)), size)
+	got, err := sameBytes(t.Context(), bytes.NewReader(a), iotest.HalfReader(bytes.NewReader(b)), size)
 	if err != nil || got != want {
 		t.Errorf("sizes %d and %d, first %d bytes: got %v and error %v, want %v", len(a), len(b), size, got, err, want)
+	}
+}
+
+// An error of a read names what was read, as the user knows it.
+func TestCompareNamesWhatItReads(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	root, err := fsys.OpenDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	_, err = content{data: []byte("x")}.compare(t.Context(), root, "folder") // it can be opened, and not be read
+	if pe, ok := errors.AsType[*fs.PathError](err); !ok || pe.Path != "folder" {
+		t.Errorf("got %v, want an error with the path", err)
 	}
 }

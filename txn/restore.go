@@ -177,7 +177,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 			return err
 		}
 		l := &listing{dir: d, said: o.Path, top: &node{rel: ".", info: info}, folders: map[fsys.ID]bool{}, exact: true}
-		if err := l.read(o, s.tx.store.jobs()); err != nil {
+		if err := l.read(s.early.ctx, o, s.tx.store.jobs()); err != nil {
 			_ = d.Close()
 			return err
 		}

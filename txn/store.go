@@ -79,6 +79,9 @@ func checkVolume(d *fsys.Dir, said string, o *Options) error {
 	if err != nil {
 		return recovery.PathErrno("statfs", said, err)
 	}
+	if v.Unusable != "" {
+		return errors.Wrapf(ErrUnsupported, "%s is on %s, where nothing can be committed: %s", said, v.Name, v.Unusable)
+	}
 	if v.Unsafe != "" && !o.AllowUnsafeFS {
 		return errors.Wrapf(ErrUnsupported, "%s is on %s, where the guarantee does not hold: %s", said, v.Name, v.Unsafe)
 	}

@@ -21,7 +21,7 @@ type treeScan struct {
 }
 
 func (s *scan) tree(i int, o *op) error {
-	l, err := o.list(s.tx.store.jobs())
+	l, err := o.list(s.early.ctx, s.tx.store.jobs())
 	if err != nil {
 		return err
 	}

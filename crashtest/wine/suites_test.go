@@ -24,7 +24,7 @@ func TestSuites(t *testing.T) {
 		least int
 		skips string // tests that are about what Windows does not have
 	}{
-		{"internal/fsys", 8, "^$"},
+		{"internal/fsys", 10, "^$"},
 		{"journal", 25, "^TestFlippedBits$"}, // takes a minute and a half, and is about bytes only
 		{"txn/manifest", 20, "^(TestParseMemory|FuzzParse)$"},
 		{"txn", 12, "^Example"},

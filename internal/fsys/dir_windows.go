@@ -15,17 +15,21 @@ import (
 // never follow a link at the last one.
 //
 // It is known by its number, and opened by that for each call: Windows renames no folder as long as anything below it is open.
+// Where a volume cannot do that it stays open; only sources may be on such a one, see Volume.
 type Dir struct {
 	volume *anchor
 	number uint64
 	name   string
-	file   *os.File // what Handle has given away
+	held   windows.Handle // where it stays open
+	file   *os.File       // what Handle has given away
+	closed atomic.Bool
 }
 
 // anchor is an open folder of a volume, by which others of that volume are opened.
 type anchor struct {
-	handle windows.Handle
-	users  atomic.Int64
+	handle  windows.Handle
+	numbers bool // what has a number can be opened by it
+	users   atomic.Int64
 }
 
 func (a *anchor) release() error {
@@ -55,11 +59,18 @@ func OpenDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.numbers = numbered(a.handle)
 	d, err := folderOf(a, a.handle, path)
 	if err != nil {
 		_ = windows.CloseHandle(a.handle)
 	}
 	return d, err
+}
+
+// numbered says that h is on NTFS. Elsewhere numbers are none to open by, or not unique.
+func numbered(h windows.Handle) bool {
+	name, err := volumeName(h)
+	return err == nil && name == "ntfs"
 }
 
 // folderOf is the folder that is open as h, if it is one.
@@ -73,8 +84,14 @@ func folderOf(a *anchor, h windows.Handle, name string) (*Dir, error) {
 	case i.Kind != Folder:
 		return nil, syscall.ENOTDIR
 	}
+	d := &Dir{volume: a, number: i.ID.Ino, name: name}
+	if !a.numbers {
+		if d.held, err = ntOpen(h, ".", readFolder, windows.FILE_OPEN, windows.FILE_DIRECTORY_FILE, 0); err != nil {
+			return nil, err
+		}
+	}
 	a.users.Add(1)
-	return &Dir{volume: a, number: i.ID.Ino, name: name}, nil
+	return d, nil
 }
 
 // Sub opens the folder name in d. A link at name is an error.
@@ -86,24 +103,38 @@ func (d *Dir) Sub(name string) (sub *Dir, err error) {
 	return sub, err
 }
 
-// Close releases the folder.
+// Close releases the folder. It is for one goroutine, and d for none after it.
 func (d *Dir) Close() error {
+	if d.closed.Swap(true) {
+		return os.ErrClosed
+	}
 	if d.file != nil {
 		_ = d.file.Close()
+	}
+	if d.held != 0 {
+		_ = windows.CloseHandle(d.held)
 	}
 	return d.volume.release()
 }
 
-// Handle returns the folder as a file, which is open until Close.
+// Handle returns the folder as a file, which is open until Close; nil if that cannot be.
 func (d *Dir) Handle() *os.File {
-	if h, err := d.open(); err == nil && d.file == nil {
-		d.file = os.NewFile(uintptr(h), d.name)
+	if d.file == nil {
+		if h, err := d.open(); err == nil {
+			d.file = os.NewFile(uintptr(h), d.name)
+		}
 	}
 	return d.file
 }
 
-// open opens the folder itself, by its number.
+// open opens the folder itself.
 func (d *Dir) open() (windows.Handle, error) {
+	if d.closed.Load() {
+		return 0, os.ErrClosed
+	}
+	if d.held != 0 {
+		return ntOpen(d.held, ".", readFolder, windows.FILE_OPEN, windows.FILE_DIRECTORY_FILE, 0)
+	}
 	number := d.number
 	text := &windows.NTUnicodeString{Length: 8, MaximumLength: 8, Buffer: (*uint16)(unsafe.Pointer(&number))}
 	h, err := ntCreate(d.volume.handle, text, readFolder, windows.FILE_OPEN, windows.FILE_OPEN_BY_FILE_ID|windows.FILE_DIRECTORY_FILE, 0)

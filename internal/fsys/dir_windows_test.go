@@ -215,3 +215,46 @@ func TestSharingViolation(t *testing.T) {
 		t.Errorf("a file in use is %+v", got)
 	}
 }
+
+// A folder follows its number, also when it is renamed, and is of no use once it is closed.
+func TestByNumber(t *testing.T) {
+	d, path := tempDir(t)
+	writeDeep(t, filepath.Join(path, "a/b/file"), "x")
+	b, err := d.Beneath("a/b")
+	must(t, err)
+	must(t, d.Rename("a", d, "moved"))
+	f, err := b.Create("new", 0o600)
+	must(t, err)
+	must(t, f.Close())
+	if got := stat(t, d, "moved/b/new"); got.Kind != File {
+		t.Errorf("what was made in a folder that had been renamed is %+v", got)
+	}
+	must(t, b.Close())
+	wants(t, "Close again", b.Close(), os.ErrClosed)
+	if _, err := b.Stat("new"); err != os.ErrClosed {
+		t.Errorf("Stat in a closed folder: %v", err)
+	}
+	stat(t, d, "moved") // the others work on
+}
+
+// Where folders cannot be opened by their numbers they stay open: sources may be there.
+func TestHeld(t *testing.T) {
+	d, path := tempDir(t)
+	writeDeep(t, filepath.Join(path, "a/file"), "content")
+	d.volume.numbers = false
+	a, err := d.Sub("a")
+	must(t, err)
+	defer a.Close()
+	if names, err := a.Names(); err != nil || !slices.Equal(names, []string{"file"}) {
+		t.Errorf("Names = %q, %v", names, err)
+	}
+	if self, err := a.Self(); err != nil || self.ID != stat(t, d, "a").ID {
+		t.Errorf("Self = %+v, %v", self, err)
+	}
+	f, err := a.Open("file")
+	must(t, err)
+	must(t, f.Close())
+	if v, err := a.Volume(); err != nil || v.Unusable == "" {
+		t.Errorf("Volume = %+v, %v; want it unusable", v, err)
+	}
+}

@@ -190,22 +190,25 @@ func TryLock(f *os.File, exclusive bool) (bool, error) {
 
 // Volume describes the file system that d is on.
 func (d *Dir) Volume() (Volume, error) {
-	var name [windows.MAX_PATH + 1]uint16
-	err := windows.GetVolumeInformationByHandle(d.volume.handle, nil, 0, nil, nil, nil, &name[0], uint32(len(name)))
+	name, err := volumeName(d.volume.handle)
 	if err != nil {
-		return Volume{}, posix(err)
+		return Volume{}, err
 	}
-	v := Volume{Name: strings.ToLower(windows.UTF16ToString(name[:])), FsyncEach: true}
-	switch v.Name {
-	case "ntfs":
-		v.Unsafe = "txcommit was never run on Windows itself, only under Wine, and nothing there makes names durable"
-	default:
-		v.Unsafe = "only NTFS has file numbers that last and are given once"
+	v := Volume{
+		Name: name, FsyncEach: true,
+		Unsafe: "txcommit was never run on Windows itself, only under Wine, and nothing there makes names durable",
 	}
-	if d.remote() {
-		v.Unsafe = "locks and renames of a network file system can be lost"
+	if !d.volume.numbers || d.remote() {
+		v.Unusable = "on Windows only NTFS, on a disk of the same machine, has files with numbers that last"
 	}
 	return v, nil
+}
+
+// volumeName returns the type of a file system, in small letters.
+func volumeName(h windows.Handle) (string, error) {
+	var name [windows.MAX_PATH + 1]uint16
+	err := windows.GetVolumeInformationByHandle(h, nil, 0, nil, nil, nil, &name[0], uint32(len(name)))
+	return strings.ToLower(windows.UTF16ToString(name[:])), posix(err)
 }
 
 // remote says that d is on another machine.

@@ -232,7 +232,7 @@ func (d *Dir) openBeneath(rel string) (fd int, err error) {
 		fd, err = unix.Openat2(d.fd(), rel, how)
 		return err
 	})
-	if err != unix.ENOSYS {
+	if err != unix.ENOSYS && err != unix.ENAMETOOLONG {
 		return fd, err
 	}
 	f, err := d.walkFile(rel)

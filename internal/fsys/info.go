@@ -116,6 +116,8 @@ type Volume struct {
 	FsyncEach bool
 	// Unsafe is the reason why the guarantee does not hold here, or empty.
 	Unsafe string
+	// Unusable is the reason why nothing works here, whatever the user accepts, or empty.
+	Unusable string
 }
 
 // Space is what is free on a file system for this user.

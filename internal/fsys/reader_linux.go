@@ -50,5 +50,7 @@ func (r *Reader) Close() error {
 	if r.fd < 0 {
 		return nil
 	}
-	return unix.Close(r.fd)
+	fd := r.fd
+	r.fd = -1
+	return unix.Close(fd)
 }

@@ -90,6 +90,8 @@ func (x *examination) volume() (err error) {
 // judge says what a file system means for the guarantee.
 func judge(v fsys.Volume, accepted bool) (Level, string) {
 	switch {
+	case v.Unusable != "":
+		return Fail, v.Name + ": every command refuses it, because " + v.Unusable
 	case v.Unsafe != "" && !accepted:
 		return Fail, v.Name + ": every command refuses it unless --allow-unsafe-fs, because " + v.Unsafe
 	case v.Unsafe != "":
