@@ -80,9 +80,14 @@ var wine = sandbox.Probed("Wine (Debian: wine64)", sync.OnceValue(func() error {
 			return err
 		}
 	}
-	out, err := run(command(wine64, "wineboot", "--init"))
-	if err != nil {
-		return fmt.Errorf("wineboot: %w\n%s", err, out)
+	if err := os.Mkdir(filepath.Join(dir, "prefix"), 0o700); err != nil {
+		return err
+	}
+	// A server that stays: by itself it ends with its last client, also while the next one is about to connect.
+	for _, cmd := range []*exec.Cmd{command(wineserver, "-p"), command(wine64, "wineboot", "--init")} {
+		if out, err := run(cmd); err != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+		}
 	}
 	return nil
 }))
