@@ -40,7 +40,7 @@ func (s *scan) compareAll(ctx context.Context) error {
 			continue
 		}
 		c := begun[w]
-		if c == nil || errors.Is(c.err, syscall.EMFILE) || errors.Is(c.err, syscall.ENFILE) { // the scan's folders are closed soon
+		if c == nil || errors.Is(c.err, syscall.EMFILE) || errors.Is(c.err, syscall.ENFILE) { // others may have closed some by now
 			c = &comparison{w: w}
 			rest, restBytes = append(rest, c), restBytes+w.info.Size
 		}

@@ -238,9 +238,6 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 	}
 	at := subName(s.sub) + "/" + recovery.OldName(s.num)
 	isFolder := st.old.Kind == fsys.Folder
-	if !isFolder && (st.old.Nlink > 1 || st.vacated) {
-		js.Flags |= journal.Relinked
-	}
 	if isFolder {
 		if err := p.walkOld(st, js); err != nil {
 			return err
@@ -248,6 +245,8 @@ func (p *preparer) remove(st *step, js *journal.Step) error {
 		if st.empty {
 			js.Flags |= journal.Empty
 		}
+	} else if st.old.Nlink > 1 || st.vacated {
+		js.Flags |= journal.Relinked
 	}
 	if !isFolder || fsys.FolderOverFile {
 		js.New, err = p.placeholder(p.stage.outerNamed(s.sub), at)

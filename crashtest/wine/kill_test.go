@@ -94,7 +94,7 @@ func txcommit(t *testing.T, exe, base string, args ...string) (*exec.Cmd, func()
 }
 
 // killed runs a command, kills it some time after it has begun to stage or to recover, and says whether it had ended with
-// success before. With no time it runs to its end.
+// success before.
 func killed(t *testing.T, cmd *exec.Cmd, begun func() bool, after time.Duration) (done bool, code int) {
 	t.Helper()
 	if err := cmd.Start(); err != nil {

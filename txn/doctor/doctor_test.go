@@ -20,6 +20,8 @@ func TestJudge(t *testing.T) {
 		{fsys.Volume{Name: "overlay"}, false, OK, "overlay"},
 		{fsys.Volume{Name: "tmpfs", SyncFS: true}, false, Warn, "restart"},
 		{fsys.Volume{Name: "0x9fa0"}, false, Warn, "never tested"},
+		{fsys.Volume{Name: "local"}, false, Warn, "never tested"}, // macOS and the BSDs
+		{fsys.Volume{Name: "refs", Unsafe: "anything", Unusable: "numbers"}, true, Fail, "numbers"},
 		{network, false, Fail, "locks can be lost"},
 		{network, true, Warn, "locks can be lost"},
 	}
