@@ -73,6 +73,15 @@ func Clean(state *fsys.Dir, view io.ReaderAt) bool {
 	return stamped(state, view, clean)
 }
 
+// AtRest is Clean, and returns which puts the journal had seen when the stamp was written. The caller has the view lock, so that nobody
+// writes it meanwhile.
+func AtRest(state *fsys.Dir, view io.ReaderAt) (serial uint64, ok bool) {
+	if !Clean(state, view) {
+		return 0, false
+	}
+	return stampedSerial(view)
+}
+
 // stamped says whether the stamp is the given one, of this boot and mount.
 func stamped(state *fsys.Dir, view io.ReaderAt, s string) bool {
 	want, err := stampLine(state, s)

@@ -44,8 +44,9 @@ type commit struct {
 	rep   recovery.Report
 	wait  *waiter
 
-	stored bool // there is a store already
-	ended  bool // records were put and resumed: there may be something in trash/
+	stored bool       // there is a store already
+	first  *firstLook // nil where it cannot do for the look under the lock
+	ended  bool       // records were put and resumed: there may be something in trash/
 
 	// What another commit has to know that commits this transaction too, and what it says in the end; see group.go.
 	ctx     context.Context
@@ -166,22 +167,14 @@ func (c *commit) look(ctx context.Context, ses *session) (*member, error) {
 	if done, err := c.lookup(ses); done || err != nil {
 		return nil, err
 	}
-	sc, err := newScan(ctx, c.tx, c.store.root)
-	if err != nil {
-		return nil, err
-	}
-	sc.locked = true
-	m := &member{c: c, ctx: ctx, scan: sc, err: recovery.Incomplete(errUnended)}
-	err = sc.checkAll()
-	if err == nil {
-		m.steps, err = sc.steps()
-	}
+	m := &member{c: c, ctx: ctx, err: recovery.Incomplete(errUnended)}
+	err := m.look(ses)
 	if err == nil && len(m.steps) > 0 {
 		return m, nil
 	}
 	defer m.close()
 	if err == nil {
-		err = c.nothing(ses, sc)
+		err = c.nothing(ses, m.scan)
 	}
 	return nil, err
 }

@@ -104,7 +104,8 @@ func (c content) openSource() (*os.File, error) {
 	return f, nil
 }
 
-// openToCompare is open for a comparison, of which there are thousands in a tree.
+// openToCompare is open for a comparison, of which there are thousands in a tree. Whether the source is what was looked at is
+// not asked: it holds what it holds when it is read.
 func (c content) openToCompare() (io.ReadCloser, error) {
 	if !c.sourced() || c.dir == nil {
 		return c.open()
@@ -112,10 +113,6 @@ func (c content) openToCompare() (io.ReadCloser, error) {
 	r, err := c.dir.ReadBeneath(c.rel)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: c.said, Err: err}
-	}
-	if err := c.unchanged(r.Stat()); err != nil {
-		_ = r.Close()
-		return nil, err
 	}
 	return reading{r, c.said}, nil
 }
@@ -174,35 +171,45 @@ func (c content) compare(ctx context.Context, root *fsys.Dir, path string) (comp
 // comparing holds the pairs of buffers of comparisons: there are thousands in a tree.
 var comparing = sync.Pool{New: func() any { return new([2][32 << 10]byte) }}
 
-// sameBytes compares what a and b begin with; size is that of both as they were last seen. Who changes one of them
-// after that look is seen to by those who look again.
+// sameBytes says that a and b hold the same size bytes each, and no more. That they have this size was seen before, and may
+// not be true any more.
 func sameBytes(ctx context.Context, a, b io.Reader, size int64) (bool, error) {
 	bufs := comparing.Get().(*[2][32 << 10]byte)
 	defer comparing.Put(bufs)
-	for size > 0 {
+	for left := size; ; {
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		n := min(size, int64(len(bufs[0])))
-		x, y := bufs[0][:n], bufs[1][:n]
-		_, err := io.ReadFull(a, x)
-		_, err2 := io.ReadFull(b, y)
-		if err != nil || err2 != nil {
-			return false, readError(err, err2)
+		n := int(min(left+1, int64(len(bufs[0])))) // one more than there should be
+		x, err := readUpTo(a, bufs[0][:n], left)
+		y, err2 := readUpTo(b, bufs[1][:n], left)
+		if err == nil {
+			err = err2
+		}
+		if err != nil {
+			return false, err
 		}
 		if !bytes.Equal(x, y) {
 			return false, nil
 		}
-		size -= n
-	}
-	return true, nil
-}
-
-func readError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			return err
+		if left -= int64(len(x)); left < 0 || len(x) < n {
+			return left == 0, nil
 		}
 	}
-	return nil
+}
+
+// readUpTo fills p, but for a file that ends before. A read that stops where the end should be has met it: files give what
+// they have, and to ask each of thousands once more takes its time.
+func readUpTo(r io.Reader, p []byte, end int64) ([]byte, error) {
+	n := 0
+	for n < len(p) {
+		k, err := r.Read(p[n:])
+		if n += k; err == io.EOF || err == nil && int64(n) == end {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p[:n], nil
 }

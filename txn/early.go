@@ -35,13 +35,15 @@ type early struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	seen   int
-	jobs   chan *comparison // nil while none was begun
+	jobs   chan []*comparison // nil while none was begun
+	next   []*comparison      // for jobs
 	begun  map[*want]*comparison
 	g      sync.WaitGroup
 }
 
 const (
 	earlyFrom = 32      // up to so many are not worth the goroutines
+	earlyJob  = 16      // so many at a time: to wake a goroutine takes as long as a comparison
 	earlyMost = 1 << 16 // more are not remembered before it is their turn
 )
 
@@ -61,25 +63,31 @@ func (s *scan) compareEarly(w *want) {
 		return
 	}
 	if e.jobs == nil {
-		e.jobs = make(chan *comparison, 1024)
+		e.jobs = make(chan []*comparison, 64)
 		for range s.tx.store.jobs() {
 			e.g.Go(func() { s.compareWaiting() })
 		}
 	}
 	c := &comparison{w: w}
 	e.begun[w] = c
-	e.jobs <- c
+	if e.next = append(e.next, c); len(e.next) >= earlyJob {
+		e.jobs <- e.next
+		e.next = nil
+	}
 }
 
 func (s *scan) compareWaiting() {
-	for c := range s.early.jobs {
-		_ = s.compare(s.early.ctx, c) // it is kept in c
+	for job := range s.early.jobs {
+		for _, c := range job {
+			_ = s.compare(s.early.ctx, c) // it is kept in c
+		}
 	}
 }
 
 // end waits for what was begun, and returns it.
 func (e *early) end() map[*want]*comparison {
 	if e.jobs != nil {
+		e.jobs <- e.next
 		close(e.jobs)
 		e.g.Wait()
 		e.jobs = nil

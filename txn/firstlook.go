@@ -92,22 +92,31 @@ func (tx *Tx) committedBefore(ctx context.Context) (id string, done bool, err er
 // stageFirst looks at the tree and stages what it seems to need, all without the lock. What it sees may be half of
 // somebody's transaction: where there is a store, its errors about the tree are not believed until seen under the lock.
 func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
+	var since moment
+	resting := false
+	if c.stored {
+		since, resting = still(c.tx.state)
+	}
 	sc, err := newScan(ctx, c.tx, c.store.root)
 	if err == nil {
 		defer sc.close()
 		err = sc.checkAll()
 	}
 	c.storeCame()
+	var steps []step
 	if err == nil {
-		var steps []step
-		if steps, err = sc.steps(); err == nil && len(steps) == 0 {
-			c.count(sc, nil)
-			c.res.Committed = !c.stored // under the lock it is looked at again
-			if err = sc.checkContents(false); err == nil && !c.stored {
-				sc.consume(c.res)
-			}
-			return false, err
+		steps, err = sc.steps()
+	}
+	if err == nil && resting {
+		c.first = &firstLook{since, sc, steps}
+	}
+	if err == nil && len(steps) == 0 {
+		c.count(sc, nil)
+		c.res.Committed = !c.stored // under the lock it is looked at again
+		if err = sc.checkContents(false); err == nil && !c.stored {
+			sc.consume(c.res)
 		}
+		return false, err
 	}
 	switch {
 	case err == nil:
@@ -125,6 +134,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 	}
 	err = st.stageAll(ctx, sc)
 	if changed(err) && ctx.Err() == nil {
+		c.first = nil
 		st.restart() // others have changed the tree since the look at it: it is staged again under the lock
 		return true, nil
 	}

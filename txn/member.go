@@ -28,6 +28,25 @@ type member struct {
 // errUnended is how a member has ended whose group was given up by a panic.
 var errUnended = errors.New("the commit that had taken this one in did not come to its end; the next one recovers")
 
+// look finds out what there is to do, again if need be.
+func (m *member) look(ses *session) (err error) {
+	first := m.c.first
+	m.c.first = nil
+	if first != nil && first.stands(ses) {
+		m.scan, m.steps = first.scan, first.steps
+		m.scan.locked = true
+		return nil
+	}
+	if m.scan, err = newScan(m.ctx, m.c.tx, m.c.store.root); err != nil {
+		return err
+	}
+	m.scan.locked = true
+	if err = m.scan.checkAll(); err == nil {
+		m.steps, err = m.scan.steps()
+	}
+	return err
+}
+
 // prepare does all that is left to be done before barrier 1.
 func (m *member) prepare(ses *session) (err error) {
 	if ses.readOnly {
@@ -61,7 +80,9 @@ func (m *member) close() {
 	if m.run != nil {
 		m.run.Close()
 	}
-	m.scan.close()
+	if m.scan != nil {
+		m.scan.close()
+	}
 }
 
 // resumed ends a transaction whose steps were done, or taken back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,8 +58,8 @@ func TestParallelStops(t *testing.T) {
 	}
 }
 
-// Contents are equal if they begin with the same bytes up to the size, at each side of the border of a buffer; a side
-// that ends too soon makes them different, a side that cannot be read is an error.
+// Contents are equal if they are the same bytes and of the size, at each side of the border of a buffer; a side that ends
+// too soon or too late makes them different, a side that cannot be read is an error.
 func TestSameBytes(t *testing.T) {
 	const buffer = 32 << 10
 	for _, size := range []int{0, 1, buffer - 1, buffer, buffer + 1, 3*buffer + 7} {
@@ -76,6 +77,10 @@ func TestSameBytes(t *testing.T) {
 			checkSame(t, a, a[:size-1], int64(size), false)
 			checkSame(t, a[:size-1], a, int64(size), false)
 		}
+		longer := append(slices.Clone(a), 'x')
+		checkSame(t, longer, slices.Clone(longer), int64(size), false)
+		checkSame(t, a, longer, int64(size), false)
+		checkSame(t, longer, a, int64(size), false)
 	}
 	failure := errors.New("failure")
 	if same, err := sameBytes(t.Context(), bytes.NewReader([]byte("ab")), iotest.ErrReader(failure), 2); same || err != failure {
@@ -85,7 +90,11 @@ func TestSameBytes(t *testing.T) {
 
 func checkSame(t *testing.T, a, b []byte, size int64, want bool) {
 	t.Helper()
-	got, err := sameBytes(t.Context(), bytes.NewReader(a), iotest.HalfReader(bytes.NewReader(b)), size)
+	var second io.Reader = bytes.NewReader(b)
+	if int64(len(b)) <= size { // a longer one shows that by not stopping there
+		second = iotest.HalfReader(second)
+	}
+	got, err := sameBytes(t.Context(), bytes.NewReader(a), second, size)
 	if err != nil || got != want {
 		t.Errorf("sizes %d and %d, first %d bytes: got %v and error %v, want %v", len(a), len(b), size, got, err, want)
 	}

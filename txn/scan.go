@@ -13,7 +13,7 @@ import (
 )
 
 // scan is one look at the tree on behalf of a transaction: what each op means for which path. It changes nothing.
-// Commit looks twice: without the lock, to know what to stage, and under it, to be sure.
+// Commit looks twice: without the lock, to know what to stage, and under it, to be sure; see firstLook for when once will do.
 type scan struct {
 	tx     *Tx
 	root   *fsys.Dir

@@ -35,9 +35,6 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Stat describes the file.
-func (r *Reader) Stat() (Info, error) { return statFd(r.fd) }
-
 // File gives the file to package os, which closes it then.
 func (r *Reader) File() *os.File {
 	f := os.NewFile(uintptr(r.fd), "")

@@ -19,9 +19,6 @@ func (d *Dir) ReadBeneath(rel string) (*Reader, error) {
 // Read is as io.Reader has it.
 func (r *Reader) Read(p []byte) (int, error) { return r.f.Read(p) }
 
-// Stat describes the file.
-func (r *Reader) Stat() (Info, error) { return StatFile(r.f) }
-
 // File gives the file to package os, which closes it then.
 func (r *Reader) File() *os.File {
 	f := r.f
