@@ -34,8 +34,10 @@ func ResumeAll(runs []*Run) []error {
 			whole = append(whole, r)
 		}
 	}
-	if len(whole) == len(runs) {
-		_ = runs[0].env.stamp(clean) // a stamp that stays dirty costs a reader a look, nothing else
+	// In a recovery there may be more records, and their halves in the tree: it has the last word itself. A stamp that stays
+	// dirty costs a reader a look, nothing else.
+	if runs[0].fresh && len(whole) == len(runs) {
+		_ = runs[0].env.stamp(clean)
 	}
 	err := barrier(whole)
 	for i, r := range runs {
