@@ -34,6 +34,8 @@ type Env struct {
 	View *os.File
 	// Thorough sweeps look on a whole disk for a folder that was moved with what a dead process has left in it.
 	Thorough bool
+
+	turn string // of the stamp: see stampSerial
 }
 
 // Outcome tells what became of one transaction.

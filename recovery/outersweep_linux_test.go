@@ -154,9 +154,8 @@ func TestOuterSwept(t *testing.T) {
 func TestOuterEndedUnderOlderJournal(t *testing.T) {
 	s := besiegedSpread(t)
 	s.rename(".txcommit/stage/"+txid, ".txcommit/stage/"+txid+EndedSuffix)
-	line, err := stampLine(s.env.State, dirty)
-	s.must(err)
-	s.must(s.env.writeStamp(line + fmt.Sprintf("%0*d\n", numberSize, 1_000_000)))
+	s.env.turn = fmt.Sprintf("%0*d\n%0*d ", numberSize, 1_000_000, numberSize, 1)
+	s.must(s.env.stamp(dirty))
 	if old, err := s.env.outdated(); err != nil || !old {
 		t.Fatalf("outdated: %t, %v", old, err)
 	}

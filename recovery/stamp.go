@@ -3,8 +3,11 @@ package recovery
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/txcommit/txcommit/internal/fsys"
 )
@@ -16,42 +19,38 @@ const (
 	dirty = "dirty"
 )
 
-// The stamp is two lines of fixed length, so that one write replaces another one as a whole, also a part of it:
+// The stamp is three lines of fixed length, so that one write replaces another one as a whole, also a part of it:
 //
 //	clean|dirty, boot, mount    whether steps of a transaction are being done
 //	serial                      of the journal, when that was last so or a recovery had ended; see outdated
+//	turn, sum                   another number each time that the serial is written, and a checksum of all before it
 //
 // It is not synced: a reader believes the first line only of this boot and this mount, and of those the page cache tells.
 
-// stamp says in the view lock's file how it is with the steps.
-func (e *Env) stamp(state string) error {
-	line, err := stampLine(e.State, state)
-	if err == nil {
-		err = e.writeStamp(line)
-	}
-	return err
-}
-
-// stampSerial is stamp, and says which puts the journal has seen.
+// stampSerial says in the view lock's file how it is with the steps, and which puts the journal has seen.
 func (e *Env) stampSerial(state string) error {
-	line, err := stampLine(e.State, state)
-	if err != nil {
-		return err
-	}
 	serial, err := e.DB.Serial()
 	if err != nil {
 		return err
 	}
-	return e.writeStamp(line + fmt.Sprintf("%0*d\n", numberSize, serial))
+	e.turn = fmt.Sprintf("%0*d\n%0*d ", numberSize, serial, numberSize, rand.Uint64())
+	return e.stamp(state)
 }
 
-func (e *Env) writeStamp(text string) error {
-	_, err := e.View.WriteAt([]byte(text), 0)
+// stamp is stampSerial in the same turn.
+func (e *Env) stamp(state string) error {
+	line, err := stampLine(e.State, state)
 	if err != nil {
+		return err
+	}
+	text := line + e.turn
+	if _, err = e.View.WriteAt([]byte(text+stampSum(text)), 0); err != nil {
 		err = bareErrno(err)
 	}
 	return err
 }
+
+func stampSum(text string) string { return fmt.Sprintf("%0*d\n", numberSize, xxh3.HashString(text)) }
 
 // numberSize is that of any uint64.
 const numberSize = 20
@@ -73,13 +72,21 @@ func Clean(state *fsys.Dir, view io.ReaderAt) bool {
 	return stamped(state, view, clean)
 }
 
-// AtRest is Clean, and returns which puts the journal had seen when the stamp was written. The caller has the view lock, so that nobody
-// writes it meanwhile.
-func AtRest(state *fsys.Dir, view io.ReaderAt) (serial uint64, ok bool) {
-	if !Clean(state, view) {
-		return 0, false
+// AtRest returns the stamp, if it says that the tree shows no half of a transaction. As long as it stays the same, nobody has
+// begun a step, in a commit or in a recovery: that takes another turn. No lock is needed: what is read while the stamp is
+// written has a wrong sum.
+func AtRest(state *fsys.Dir, view io.ReaderAt) (stamp string, ok bool) {
+	line, err := stampLine(state, clean)
+	if err != nil || fsys.BootID() == "" {
+		return "", false
 	}
-	return stampedSerial(view)
+	b, err := io.ReadAll(io.NewSectionReader(view, 0, 1<<10))
+	stamp = string(b)
+	end := len(line) + 2*(numberSize+1)
+	if err != nil || len(stamp) != end+numberSize+1 || !strings.HasPrefix(stamp, line) || stamp[end:] != stampSum(stamp[:end]) {
+		return "", false
+	}
+	return stamp, true
 }
 
 // stamped says whether the stamp is the given one, of this boot and mount.

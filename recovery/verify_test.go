@@ -227,6 +227,60 @@ func TestStamp(t *testing.T) {
 	check("recovered", true)
 }
 
+// A recovery that ends one of two transactions leaves the stamp dirty: half of the other one may be in the tree.
+func TestStampOfHalfARecovery(t *testing.T) {
+	w := newWorld(t)
+	after(exchange, nothing)(w)
+	w.put(journal.Decided)
+	other := *w.rec
+	other.ID[15]++ // the later one
+	w.must(os.Mkdir(w.path(".txcommit/stage/"+other.ID.String()), 0o700))
+	w.must(w.env.DB.Put(nil, &other))
+	rep, err := w.recover()
+	if len(rep.Recovered) != 1 || !errors.Is(err, ErrIncomplete) {
+		t.Fatalf("recover: %+v, %v; want the first one alone", rep, err)
+	}
+	if Clean(w.env.State, w.env.View) {
+		t.Error("the stamp is clean")
+	}
+}
+
+// A stamp that is read while it is written is none, and each time that steps begin it is another one.
+func TestAtRest(t *testing.T) {
+	w := newWorld(t)
+	read := func() string {
+		b, err := os.ReadFile(w.path(".txcommit/view.lock"))
+		w.must(err)
+		return string(b)
+	}
+	w.must(w.env.MarkClean())
+	first := read()
+	if s, ok := AtRest(w.env.State, w.env.View); !ok || s != first {
+		t.Errorf("a clean stamp is %q, %v", s, ok)
+	}
+	w.must(w.env.stampSerial(dirty))
+	begun := read()
+	w.must(w.env.stamp(clean))
+	second := read()
+	if s, ok := AtRest(w.env.State, w.env.View); !ok || s != second || s == first {
+		t.Errorf("the next clean stamp is %q after %q, %v", s, first, ok)
+	}
+	for _, half := range [][2]string{{first, begun}, {begun, first}, {begun, second}, {second, begun}, {"", first}} {
+		for i := range begun {
+			torn := half[0][:min(i, len(half[0]))] + half[1][i:]
+			s, ok := AtRest(w.env.State, strings.NewReader(torn))
+			if whole := torn == first || torn == second; ok != whole || ok && s != torn {
+				t.Errorf("%q is taken for the stamp %q, %v", torn, s, ok)
+			}
+		}
+	}
+	for _, other := range []string{"", second[:len(second)/2], second + "x", second[:bytes.IndexByte([]byte(second), '\n')+1]} {
+		if _, ok := AtRest(w.env.State, strings.NewReader(other)); ok {
+			t.Errorf("%q is taken for a stamp", other)
+		}
+	}
+}
+
 // A walk tells apart whatever changes below a folder, and stops at nothing but what it must not enter.
 func TestWalkFolder(t *testing.T) {
 	w := newWorld(t)

@@ -92,10 +92,9 @@ func (tx *Tx) committedBefore(ctx context.Context) (id string, done bool, err er
 // stageFirst looks at the tree and stages what it seems to need, all without the lock. What it sees may be half of
 // somebody's transaction: where there is a store, its errors about the tree are not believed until seen under the lock.
 func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
-	var since moment
-	resting := false
+	since := ""
 	if c.stored {
-		since, resting = still(c.tx.state)
+		since = restingStamp(c.tx.state)
 	}
 	sc, err := newScan(ctx, c.tx, c.store.root)
 	if err == nil {
@@ -107,7 +106,7 @@ func (c *commit) stageFirst(ctx context.Context) (effective bool, err error) {
 	if err == nil {
 		steps, err = sc.steps()
 	}
-	if err == nil && resting {
+	if err == nil && since != "" {
 		c.first = &firstLook{since, sc, steps}
 	}
 	if err == nil && len(steps) == 0 {

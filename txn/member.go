@@ -30,12 +30,17 @@ var errUnended = errors.New("the commit that had taken this one in did not come 
 
 // look finds out what there is to do, again if need be.
 func (m *member) look(ses *session) (err error) {
-	first := m.c.first
-	m.c.first = nil
-	if first != nil && first.stands(ses) {
-		m.scan, m.steps = first.scan, first.steps
-		m.scan.locked = true
-		return nil
+	if err := m.ctx.Err(); err != nil {
+		return err
+	}
+	if first := m.c.first; first != nil {
+		m.c.first = nil
+		if first.stands(ses) {
+			m.scan, m.steps = first.scan, first.steps
+			m.scan.locked = true
+			return nil
+		}
+		first.scan.close()
 	}
 	if m.scan, err = newScan(m.ctx, m.c.tx, m.c.store.root); err != nil {
 		return err

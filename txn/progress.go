@@ -8,7 +8,7 @@ import (
 	"github.com/txcommit/txcommit/internal/fsys"
 )
 
-// The phases of a commit, in their order. A commit looks at the tree twice, the second time under the lock.
+// The phases of a commit, in their order. A commit may look at the tree twice, the second time under the lock.
 const (
 	PhasePlan   = "plan"   // looking at the tree, and comparing what is there with what is to be
 	PhaseStage  = "stage"  // copying new content

@@ -28,7 +28,6 @@ type session struct {
 	readOnly bool
 	shut     bool
 	// By recover:
-	ended bool // transactions
 	swept int
 	left  []Left
 }
@@ -203,7 +202,7 @@ func (s *session) recover(ctx context.Context) (recovery.Report, error) {
 		}
 	}
 	rep, err := s.env.Recover(p)
-	s.ended, s.swept, s.left = len(rep.Recovered) > 0, rep.Swept, rep.Left
+	s.swept, s.left = rep.Swept, rep.Left
 	return rep, err
 }
 

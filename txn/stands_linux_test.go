@@ -1,14 +1,15 @@
 package txn
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/errors"
-
-	"github.com/txcommit/txcommit/internal/fsys"
 )
 
 // world is a store with a committed tree t, and the source of it with one file changed.
@@ -84,34 +85,20 @@ func TestStands(t *testing.T) {
 		"nothing to do": {want: true, before: func(t *testing.T, w *world) {
 			w.other(t, w.sync)
 		}},
-		"a process is doing steps": {before: func(t *testing.T, w *world) {
-			f, err := os.Open(w.path(".txcommit/view.lock"))
-			need(t, err)
-			ok, err := fsys.TryLock(f, true)
-			need(t, err)
-			if !ok {
-				t.Fatal("somebody has the view lock")
-			}
-			t.Cleanup(func() { _ = f.Close() })
-		}},
 		"a process died doing steps": {before: func(t *testing.T, w *world) {
 			f, err := os.OpenFile(w.path(".txcommit/view.lock"), os.O_WRONLY, 0)
 			need(t, err)
 			_, err = f.WriteAt([]byte("dirty"), 0)
 			need(t, errors.Join(err, f.Close()))
 		}},
-		"a process died after its steps": {before: func(t *testing.T, w *world) {
-			need(t, w.store.Close())
-			var err error
-			w.store, err = Open(t.Context(), w.root, &Options{History: 1})
+		"a process died after its steps": {before: diedLate},
+		"and somebody recovered": {before: diedLate, after: func(t *testing.T, w *world) {
+			st, err := Open(t.Context(), w.root, nil)
 			need(t, err)
-			need(t, w.store.Update(t.Context(), write("elsewhere")))
-			kept, err := os.ReadDir(w.path(".txcommit/history"))
-			if err != nil || len(kept) != 1 {
-				t.Fatalf("history/ holds %v (%v)", kept, err)
+			if len(st.Recovered()) != 1 {
+				t.Fatalf("recovered %v", st.Recovered())
 			}
-			id := kept[0].Name()
-			need(t, os.Rename(w.path(".txcommit/history/"+id), w.path(".txcommit/stage/"+id)))
+			need(t, st.Close())
 		}},
 		"somebody committed": {after: func(t *testing.T, w *world) {
 			w.other(t, write("elsewhere"))
@@ -119,11 +106,14 @@ func TestStands(t *testing.T) {
 		"somebody looked": {want: true, after: func(t *testing.T, w *world) {
 			w.other(t, func(tx *Tx) error { return tx.Mkdir("t", 0o777) })
 		}},
-		"another journal": {after: func(t *testing.T, w *world) {
-			b, err := os.ReadFile(w.path(".txcommit/journal.db"))
+		"as many puts, of an older journal": {before: func(t *testing.T, w *world) {
+			journal := w.path(".txcommit/journal.db")
+			b, err := os.ReadFile(journal)
 			need(t, err)
-			need(t, os.WriteFile(w.path(".txcommit/copy"), b, 0o600))
-			need(t, os.Rename(w.path(".txcommit/copy"), w.path(".txcommit/journal.db")))
+			w.other(t, write("elsewhere"))
+			need(t, os.WriteFile(journal, b, 0o600))
+		}, after: func(t *testing.T, w *world) {
+			w.other(t, write("elsewhere again"))
 		}},
 		"another content of what changes": {after: func(t *testing.T, w *world) {
 			w.put(t, w.root, "t/sub/changed", "foreign")
@@ -141,6 +131,14 @@ func TestStands(t *testing.T) {
 			need(t, os.Rename(w.path("t/sub"), w.path("t/old")))
 			need(t, os.Mkdir(w.path("t/sub"), 0o755))
 			need(t, os.Rename(w.path("t/old/changed"), w.path("t/sub/changed")))
+		}},
+		"another store on the way": {tx: write("t/sub/new/f"), before: func(t *testing.T, w *world) {
+			need(t, os.Mkdir(w.path("t/sub/new"), 0o755))
+		}, after: func(t *testing.T, w *world) {
+			need(t, os.Mkdir(w.path("t/sub/.txcommit"), 0o755))
+		}},
+		"a link on the way": {tx: write("link/changed"), before: func(t *testing.T, w *world) {
+			need(t, os.Symlink("t/sub", w.path("link")))
 		}},
 		"another content of what was in place": {want: true, after: func(t *testing.T, w *world) {
 			w.put(t, w.root, "t/same", "foreign")
@@ -173,6 +171,21 @@ func TestStands(t *testing.T) {
 			}))
 		})
 	}
+}
+
+// diedLate leaves a transaction unfinished all of whose steps are done.
+func diedLate(t *testing.T, w *world) {
+	need(t, w.store.Close())
+	var err error
+	w.store, err = Open(t.Context(), w.root, &Options{History: 1})
+	need(t, err)
+	need(t, w.store.Update(t.Context(), func(tx *Tx) error { return tx.WriteFile("elsewhere", nil, 0o600) }))
+	kept, err := os.ReadDir(w.path(".txcommit/history"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("history/ holds %v (%v)", kept, err)
+	}
+	id := kept[0].Name()
+	need(t, os.Rename(w.path(".txcommit/history/"+id), w.path(".txcommit/stage/"+id)))
 }
 
 // TestLookedAgain commits something else between the first look and the lock: what was in place for the first one has to
@@ -212,5 +225,46 @@ func TestCommitByFirstLook(t *testing.T) {
 	}
 	if c.res.Changed != 1 || c.res.Unchanged != 1 {
 		t.Errorf("the result is %+v", c.res)
+	}
+}
+
+// TestFirstLookIsClosed looks again and again where the first look does not stand, and counts what stays open.
+func TestFirstLookIsClosed(t *testing.T) {
+	w := newWorld(t)
+	open := func() int {
+		_ = w.store.trashEmptied() // what it cannot delete is not of interest
+		fds, err := os.ReadDir("/proc/self/fd")
+		need(t, err)
+		return len(fds)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which closes what is lost
+	before := 0
+	for i := range 6 {
+		c, _ := w.looked(t, w.sync)
+		w.put(t, w.root, "t/sub/changed", strconv.Itoa(i)) // after its folder was opened to see that this is not as it was
+		need(t, c.locked(t.Context(), true))
+		need(t, c.tx.release())
+		w.put(t, w.root, "t/sub/changed", "1")
+		if i == 0 {
+			before = open()
+		}
+	}
+	if after := open(); after > before {
+		t.Errorf("%d files are open, and %d after the first of the commits", after, before)
+	}
+}
+
+// TestCancelledWithNothingToDo cancels a commit that has found nothing to do: it consumes nothing.
+func TestCancelledWithNothingToDo(t *testing.T) {
+	w := newWorld(t)
+	w.other(t, w.sync)
+	c, effective := w.looked(t, func(tx *Tx) error { return tx.SyncTree("t", w.source, TreeOptions{Move: true}) })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.locked(ctx, effective); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(w.source, "same")); err != nil {
+		t.Error(err)
 	}
 }
