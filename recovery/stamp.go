@@ -104,7 +104,7 @@ func stamped(state *fsys.Dir, view io.ReaderAt, s string) bool {
 
 // MarkClean stamps a store in which nothing is unfinished. The caller holds the store's lock.
 func (e *Env) MarkClean() error {
-	if Clean(e.State, e.View) {
+	if _, ok := AtRest(e.State, e.View); ok {
 		return nil
 	}
 	return e.stampSerial(clean)

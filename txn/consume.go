@@ -18,7 +18,7 @@ func (s *scan) consume(res *Result) {
 	synced := s.tx.store.opts.Durability == Process
 	for i := range s.tx.ops {
 		o := &s.tx.ops[i]
-		if o.Kind != manifest.Tree || !o.Move || o.scratch || o.listing == nil {
+		if !consumes(*o) || o.listing == nil {
 			continue
 		}
 		if !synced {
@@ -35,6 +35,9 @@ func (s *scan) consume(res *Result) {
 		}
 	}
 }
+
+// consumes says that an op removes its source, which is somebody's.
+func consumes(o op) bool { return o.Kind == manifest.Tree && o.Move && !o.scratch }
 
 func (l *listing) consume() error {
 	if err := l.consumeIn(l.dir, l.top); err != nil {

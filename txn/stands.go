@@ -1,6 +1,8 @@
 package txn
 
 import (
+	"slices"
+
 	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/recovery"
 )
@@ -25,9 +27,9 @@ func restingStamp(state *fsys.Dir) string {
 
 // stands says that the look does for the one under the lock: nobody has committed since before it, or recovered, and what is
 // to be changed is as it was seen. A foreign program may have changed what was found in place: that is as if it did so after
-// the commit. Where there are conditions, the tree is looked at again.
+// the commit. Where there are conditions, or sources that go because the tree has what they have, the tree is looked at again.
 func (f *firstLook) stands(ses *session) bool {
-	if ses.made || len(f.scan.checks) > 0 {
+	if ses.made || len(f.scan.checks) > 0 || slices.ContainsFunc(f.scan.tx.ops, consumes) {
 		return false
 	}
 	stamp, ok := recovery.AtRest(ses.env.State, ses.env.View)

@@ -143,6 +143,9 @@ func TestStands(t *testing.T) {
 		"another content of what was in place": {want: true, after: func(t *testing.T, w *world) {
 			w.put(t, w.root, "t/same", "foreign")
 		}},
+		"a source that goes": {tx: func(tx *Tx) error {
+			return tx.SyncTree("t", t.TempDir(), TreeOptions{Move: true})
+		}},
 		"a condition":              {tx: write("t/sub/changed", IfPresent())},
 		"a folder that goes":       {tx: func(tx *Tx) error { return tx.RemoveAll("t/sub") }},
 		"a folder that is renamed": {tx: func(tx *Tx) error { return tx.Rename("t/sub", "u") }},
