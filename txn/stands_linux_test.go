@@ -16,6 +16,7 @@ import (
 type world struct {
 	root, source string
 	store        *Store
+	move         bool // the source goes
 }
 
 func newWorld(t *testing.T) *world {
@@ -69,102 +70,102 @@ func (w *world) looked(t *testing.T, f func(*Tx) error) (c *commit, effective bo
 	return c, effective
 }
 
+// looks are cases of TestStands.
+var looks = map[string]struct {
+	tx     func(*Tx) error // instead of the tree's
+	before func(*testing.T, *world)
+	after  func(*testing.T, *world)
+	want   bool
+}{
+	"nobody did anything": {want: true},
+	"nothing to do": {want: true, before: func(t *testing.T, w *world) {
+		w.other(t, w.sync)
+	}},
+	"a process died doing steps": {before: func(t *testing.T, w *world) {
+		f, err := os.OpenFile(w.path(".txcommit/view.lock"), os.O_WRONLY, 0)
+		need(t, err)
+		_, err = f.WriteAt([]byte("dirty"), 0)
+		need(t, errors.Join(err, f.Close()))
+	}},
+	"a process died after its steps": {before: diedLate},
+	"and somebody recovered": {before: diedLate, after: func(t *testing.T, w *world) {
+		st, err := Open(t.Context(), w.root, nil)
+		need(t, err)
+		if len(st.Recovered()) != 1 {
+			t.Fatalf("recovered %v", st.Recovered())
+		}
+		need(t, st.Close())
+	}},
+	"somebody committed": {after: func(t *testing.T, w *world) {
+		w.other(t, write("elsewhere"))
+	}},
+	"somebody looked": {want: true, after: func(t *testing.T, w *world) {
+		w.other(t, func(tx *Tx) error { return tx.Mkdir("t", 0o777) })
+	}},
+	"as many puts, of an older journal": {before: func(t *testing.T, w *world) {
+		journal := w.path(".txcommit/journal.db")
+		b, err := os.ReadFile(journal)
+		need(t, err)
+		w.other(t, write("elsewhere"))
+		need(t, os.WriteFile(journal, b, 0o600))
+	}, after: func(t *testing.T, w *world) {
+		w.other(t, write("elsewhere again"))
+	}},
+	"another content of what changes": {after: func(t *testing.T, w *world) {
+		w.put(t, w.root, "t/sub/changed", "foreign")
+	}},
+	"another mode of what changes": {after: func(t *testing.T, w *world) {
+		need(t, os.Chmod(w.path("t/sub/changed"), 0o640))
+	}},
+	"what changes is gone": {after: func(t *testing.T, w *world) {
+		need(t, os.Remove(w.path("t/sub/changed")))
+	}},
+	"another mode of its folder": {after: func(t *testing.T, w *world) {
+		need(t, os.Chmod(w.path("t/sub"), 0o2755))
+	}},
+	"another folder": {after: func(t *testing.T, w *world) {
+		need(t, os.Rename(w.path("t/sub"), w.path("t/old")))
+		need(t, os.Mkdir(w.path("t/sub"), 0o755))
+		need(t, os.Rename(w.path("t/old/changed"), w.path("t/sub/changed")))
+	}},
+	"another store on the way": {tx: write("t/sub/new/f"), before: func(t *testing.T, w *world) {
+		need(t, os.Mkdir(w.path("t/sub/new"), 0o755))
+	}, after: func(t *testing.T, w *world) {
+		need(t, os.Mkdir(w.path("t/sub/.txcommit"), 0o755))
+	}},
+	"a link on the way": {tx: write("link/changed"), before: func(t *testing.T, w *world) {
+		need(t, os.Symlink("t/sub", w.path("link")))
+	}},
+	"another content of what was in place": {want: true, after: func(t *testing.T, w *world) {
+		w.put(t, w.root, "t/same", "foreign")
+	}},
+	"a source that goes":       {before: func(_ *testing.T, w *world) { w.move = true }},
+	"a condition":              {tx: write("t/sub/changed", IfPresent())},
+	"a folder that goes":       {tx: func(tx *Tx) error { return tx.RemoveAll("t/sub") }},
+	"a folder that is renamed": {tx: func(tx *Tx) error { return tx.Rename("t/sub", "u") }},
+	"a file that is renamed":   {want: true, tx: func(tx *Tx) error { return tx.Rename("t/same", "t/sub/other") }},
+	"new folders":              {want: true, tx: write("a/b/c/d")},
+}
+
+func write(path string, conds ...Cond) func(*Tx) error {
+	return func(tx *Tx) error { return tx.WriteFile(path, []byte("other"), 0o600, conds...) }
+}
+
 // TestStands checks when the look at the tree without the lock does for the one under it.
 func TestStands(t *testing.T) {
-	nothing := func(*testing.T, *world) {}
-	write := func(path string, conds ...Cond) func(*Tx) error {
-		return func(tx *Tx) error { return tx.WriteFile(path, []byte("other"), 0o600, conds...) }
-	}
-	for name, test := range map[string]struct {
-		tx     func(*Tx) error // instead of the tree's
-		before func(*testing.T, *world)
-		after  func(*testing.T, *world)
-		want   bool
-	}{
-		"nobody did anything": {want: true},
-		"nothing to do": {want: true, before: func(t *testing.T, w *world) {
-			w.other(t, w.sync)
-		}},
-		"a process died doing steps": {before: func(t *testing.T, w *world) {
-			f, err := os.OpenFile(w.path(".txcommit/view.lock"), os.O_WRONLY, 0)
-			need(t, err)
-			_, err = f.WriteAt([]byte("dirty"), 0)
-			need(t, errors.Join(err, f.Close()))
-		}},
-		"a process died after its steps": {before: diedLate},
-		"and somebody recovered": {before: diedLate, after: func(t *testing.T, w *world) {
-			st, err := Open(t.Context(), w.root, nil)
-			need(t, err)
-			if len(st.Recovered()) != 1 {
-				t.Fatalf("recovered %v", st.Recovered())
-			}
-			need(t, st.Close())
-		}},
-		"somebody committed": {after: func(t *testing.T, w *world) {
-			w.other(t, write("elsewhere"))
-		}},
-		"somebody looked": {want: true, after: func(t *testing.T, w *world) {
-			w.other(t, func(tx *Tx) error { return tx.Mkdir("t", 0o777) })
-		}},
-		"as many puts, of an older journal": {before: func(t *testing.T, w *world) {
-			journal := w.path(".txcommit/journal.db")
-			b, err := os.ReadFile(journal)
-			need(t, err)
-			w.other(t, write("elsewhere"))
-			need(t, os.WriteFile(journal, b, 0o600))
-		}, after: func(t *testing.T, w *world) {
-			w.other(t, write("elsewhere again"))
-		}},
-		"another content of what changes": {after: func(t *testing.T, w *world) {
-			w.put(t, w.root, "t/sub/changed", "foreign")
-		}},
-		"another mode of what changes": {after: func(t *testing.T, w *world) {
-			need(t, os.Chmod(w.path("t/sub/changed"), 0o640))
-		}},
-		"what changes is gone": {after: func(t *testing.T, w *world) {
-			need(t, os.Remove(w.path("t/sub/changed")))
-		}},
-		"another mode of its folder": {after: func(t *testing.T, w *world) {
-			need(t, os.Chmod(w.path("t/sub"), 0o2755))
-		}},
-		"another folder": {after: func(t *testing.T, w *world) {
-			need(t, os.Rename(w.path("t/sub"), w.path("t/old")))
-			need(t, os.Mkdir(w.path("t/sub"), 0o755))
-			need(t, os.Rename(w.path("t/old/changed"), w.path("t/sub/changed")))
-		}},
-		"another store on the way": {tx: write("t/sub/new/f"), before: func(t *testing.T, w *world) {
-			need(t, os.Mkdir(w.path("t/sub/new"), 0o755))
-		}, after: func(t *testing.T, w *world) {
-			need(t, os.Mkdir(w.path("t/sub/.txcommit"), 0o755))
-		}},
-		"a link on the way": {tx: write("link/changed"), before: func(t *testing.T, w *world) {
-			need(t, os.Symlink("t/sub", w.path("link")))
-		}},
-		"another content of what was in place": {want: true, after: func(t *testing.T, w *world) {
-			w.put(t, w.root, "t/same", "foreign")
-		}},
-		"a source that goes": {tx: func(tx *Tx) error {
-			return tx.SyncTree("t", t.TempDir(), TreeOptions{Move: true})
-		}},
-		"a condition":              {tx: write("t/sub/changed", IfPresent())},
-		"a folder that goes":       {tx: func(tx *Tx) error { return tx.RemoveAll("t/sub") }},
-		"a folder that is renamed": {tx: func(tx *Tx) error { return tx.Rename("t/sub", "u") }},
-		"a file that is renamed":   {want: true, tx: func(tx *Tx) error { return tx.Rename("t/same", "t/sub/other") }},
-		"new folders":              {want: true, tx: write("a/b/c/d")},
-	} {
+	for name, test := range looks {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			for _, f := range []*func(*testing.T, *world){&test.before, &test.after} {
-				if *f == nil {
-					*f = nothing
-				}
+			if test.before != nil {
+				test.before(t, w)
 			}
 			if test.tx == nil {
 				test.tx = w.sync
 			}
-			test.before(t, w)
 			c, _ := w.looked(t, test.tx)
-			test.after(t, w)
+			if test.after != nil {
+				test.after(t, w)
+			}
 			need(t, w.store.locked(t.Context(), newWaiter(time.Minute), func(ses *session) error {
 				_, err := ses.recover(t.Context())
 				if got := c.first != nil && c.first.stands(ses); got != test.want {
@@ -261,7 +262,8 @@ func TestFirstLookIsClosed(t *testing.T) {
 func TestCancelledWithNothingToDo(t *testing.T) {
 	w := newWorld(t)
 	w.other(t, w.sync)
-	c, effective := w.looked(t, func(tx *Tx) error { return tx.SyncTree("t", w.source, TreeOptions{Move: true}) })
+	w.move = true
+	c, effective := w.looked(t, w.sync)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := c.locked(ctx, effective); !errors.Is(err, context.Canceled) {
