@@ -42,7 +42,9 @@ func (w *world) put(t *testing.T, dir, name, content string) {
 
 func (w *world) path(name string) string { return filepath.Join(w.root, name) }
 
-func (w *world) sync(tx *Tx) error { return tx.SyncTree("t", w.source, TreeOptions{Prune: true, Move: w.move}) }
+func (w *world) sync(tx *Tx) error {
+	return tx.SyncTree("t", w.source, TreeOptions{Prune: true, Move: w.move})
+}
 
 // other commits something by another store, as another process would.
 func (w *world) other(t *testing.T, f func(*Tx) error) {
