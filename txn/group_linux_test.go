@@ -190,12 +190,7 @@ func TestGroupDriver(*testing.T) {
 // TestGroupCrash kills a process in which one writer commits for all at each of its calls, and lets each of its calls
 // fail, once and for good. After the recovery the files of each writer are all old or all new, as it was told.
 func TestGroupCrash(t *testing.T) {
-	if err := supervise.Supported(); err != nil {
-		if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
-			t.Fatalf("needs seccomp: %v", err)
-		}
-		t.Skipf("needs seccomp: %v", err)
-	}
+	needSupervisor(t)
 	for name, fault := range map[string]supervise.Fault{
 		"killed": {Kill: true}, "EIO": {Errno: syscall.EIO}, "ENOSPC": {Errno: syscall.ENOSPC},
 		"EIO from there on": {Errno: syscall.EIO, Until: supervise.Forever},
@@ -246,6 +241,17 @@ func groupRun(t *testing.T, fault supervise.Fault, seen *[2]int) bool {
 		t.Errorf("call %v: %v is left in stage/", res.Hit, left)
 	}
 	return !t.Failed()
+}
+
+// needSupervisor is for tests that kill a process at a call.
+func needSupervisor(t *testing.T) {
+	t.Helper()
+	if err := supervise.Supported(); err != nil {
+		if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
+			t.Fatalf("needs seccomp: %v", err)
+		}
+		t.Skipf("needs seccomp: %v", err)
+	}
 }
 
 func need(t *testing.T, err error) {

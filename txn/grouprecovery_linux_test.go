@@ -31,12 +31,7 @@ func TestGroupRecoveryDriver(*testing.T) {
 // TestGroupRecoveryKilled kills a process that has done the steps of some writers of a group and half of those of one, and then the
 // recovery at each of its calls. Who views the tree after that sees no half of any writer's files.
 func TestGroupRecoveryKilled(t *testing.T) {
-	if err := supervise.Supported(); err != nil {
-		if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
-			t.Fatalf("needs seccomp: %v", err)
-		}
-		t.Skipf("needs seccomp: %v", err)
-	}
+	needSupervisor(t)
 	seen := map[string]int{}
 	for commit := 1; len(seen) < 2; commit++ {
 		dir := t.TempDir()
