@@ -69,37 +69,32 @@ func stampedSerial(view io.ReaderAt) (serial uint64, ok bool) {
 // Clean says whether the tree shows no half of a transaction, as far as the stamp tells. A stamp that is unknown,
 // unreadable, or of another boot or mount counts as dirty. state is the state folder, view its view lock.
 func Clean(state *fsys.Dir, view io.ReaderAt) bool {
-	return stamped(state, view, clean)
+	want, ok := cleanLine(state)
+	b := make([]byte, len(want))
+	if _, err := view.ReadAt(b, 0); err != nil && err != io.EOF {
+		return false
+	}
+	return ok && string(b) == want
 }
 
 // AtRest returns the stamp, if it says that the tree shows no half of a transaction. As long as it stays the same, nobody has
 // begun a step, in a commit or in a recovery: that takes another turn. No lock is needed: what is read while the stamp is
 // written has a wrong sum.
 func AtRest(state *fsys.Dir, view io.ReaderAt) (stamp string, ok bool) {
-	line, err := stampLine(state, clean)
-	if err != nil || fsys.BootID() == "" {
-		return "", false
-	}
+	line, known := cleanLine(state)
 	b, err := io.ReadAll(io.NewSectionReader(view, 0, 1<<10))
 	stamp = string(b)
 	end := len(line) + 2*(numberSize+1)
-	if err != nil || len(stamp) != end+numberSize+1 || !strings.HasPrefix(stamp, line) || stamp[end:] != stampSum(stamp[:end]) {
+	if !known || err != nil || len(stamp) != end+numberSize+1 || !strings.HasPrefix(stamp, line) || stamp[end:] != stampSum(stamp[:end]) {
 		return "", false
 	}
 	return stamp, true
 }
 
-// stamped says whether the stamp is the given one, of this boot and mount.
-func stamped(state *fsys.Dir, view io.ReaderAt, s string) bool {
-	want, err := stampLine(state, s)
-	if err != nil || fsys.BootID() == "" {
-		return false
-	}
-	b := make([]byte, len(want))
-	if _, err := view.ReadAt(b, 0); err != nil && err != io.EOF {
-		return false
-	}
-	return string(b) == want
+// cleanLine is the first line of a clean stamp of this boot and mount, if they are known.
+func cleanLine(state *fsys.Dir) (string, bool) {
+	line, err := stampLine(state, clean)
+	return line, err == nil && fsys.BootID() != ""
 }
 
 // MarkClean stamps a store in which nothing is unfinished. The caller holds the store's lock.
