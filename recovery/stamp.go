@@ -39,11 +39,11 @@ func (e *Env) stampSerial(state string) error {
 
 // stamp is stampSerial in the same turn.
 func (e *Env) stamp(state string) error {
-	line, err := stampLine(e.State, state)
+	boot, err := ThisBoot(e.State)
 	if err != nil {
 		return err
 	}
-	text := line + e.turn
+	text := boot.line(state) + e.turn
 	if _, err = e.View.WriteAt([]byte(text+stampSum(text)), 0); err != nil {
 		err = bareErrno(err)
 	}
@@ -93,8 +93,8 @@ func AtRest(state *fsys.Dir, view io.ReaderAt) (stamp string, ok bool) {
 
 // cleanLine is the first line of a clean stamp of this boot and mount, if they are known.
 func cleanLine(state *fsys.Dir) (string, bool) {
-	line, err := stampLine(state, clean)
-	return line, err == nil && fsys.BootID() != ""
+	boot, err := ThisBoot(state)
+	return boot.line(clean), err == nil && boot.once()
 }
 
 // MarkClean stamps a store in which nothing is unfinished. The caller holds the store's lock.
@@ -105,29 +105,23 @@ func (e *Env) MarkClean() error {
 	return e.stampSerial(clean)
 }
 
-// stampLine is the first line of the stamp.
-func stampLine(state *fsys.Dir, s string) (string, error) {
-	boot := BootMount{}
-	if err := boot.read(state); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s %s %0*d\n", s, boot.Boot, numberSize, boot.Mount), nil
-}
-
 // BootMount names a boot of the system and a mount in it: the life of a page cache.
 type BootMount struct {
 	Boot  string
 	Mount uint64
 }
 
-func (b *BootMount) read(d *fsys.Dir) error {
-	i, err := d.Self()
-	b.Boot, b.Mount = fsys.BootID(), i.Mount
-	return err
-}
-
 // ThisBoot returns the boot and the mount of a folder.
 func ThisBoot(d *fsys.Dir) (b BootMount, err error) {
-	err = b.read(d)
-	return b, err
+	i, err := d.Self()
+	return BootMount{fsys.BootID(), i.Mount}, err
 }
+
+// line is the first line of a stamp.
+func (b BootMount) line(state string) string {
+	return fmt.Sprintf("%s %s %0*d\n", state, b.Boot, numberSize, b.Mount)
+}
+
+// once says that both are known, and that there will be no other mount of that number in this boot: Linux has such numbers from
+// 6.8 on, and begins them above those that it gave again and again before.
+func (b BootMount) once() bool { return b.Boot != "" && b.Mount > 1<<31 }

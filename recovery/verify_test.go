@@ -245,6 +245,17 @@ func TestStampOfHalfARecovery(t *testing.T) {
 	}
 }
 
+// A mount whose number may have been another one's before says nothing: what its page cache held may be gone.
+func TestMountsOnce(t *testing.T) {
+	for b, want := range map[BootMount]bool{
+		{"b", 0}: false, {"b", 57}: false, {"b", 1 << 31}: false, {"b", 1<<31 + 1}: true, {"", 1<<31 + 1}: false,
+	} {
+		if got := b.once(); got != want {
+			t.Errorf("%+v: got %v, want %v", b, got, want)
+		}
+	}
+}
+
 // A stamp that is read while it is written is none, and each time that steps begin it is another one.
 func TestAtRest(t *testing.T) {
 	w := newWorld(t)
