@@ -13,7 +13,7 @@ import (
 // TestMemoryOfAMillion applies a JSON Lines manifest of a million small new files in 1,000 new folders, and looks at the
 // peak memory of the whole process. It is about memory alone, so the tree is in memory too where that can be.
 func TestMemoryOfAMillion(t *testing.T) {
-	const ops, most = 1_000_000, 500 << 20
+	const ops, most = 1_000_000, 320 << 20
 	if testing.Short() && os.Getenv("TXCOMMIT_REQUIRE") != "all" {
 		t.Skip("commits a million files")
 	}

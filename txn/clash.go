@@ -133,7 +133,7 @@ func (s *scan) checkClashes() error {
 func (s *scan) checkAbove(w *want) error {
 	for f := w.folder; f != nil; f = f.parent {
 		if i, ok := s.prunes[f.path]; ok && i != w.op && w.kind != wantGone && !s.tx.ops[i].spares(w.path(), f.path) {
-			return s.clash(w, opOn(i, s.tx.ops[i].Path), "cannot go together: one is below what the other prunes; exclude it there")
+			return s.clash(w, opOn(i, s.tx.ops[i].Path()), "cannot go together: one is below what the other prunes; exclude it there")
 		}
 		up := s.byPath.find(f.path)
 		if up == nil || up.op == w.op && (up.kind == wantFolder || up.kind == wantSame) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -18,7 +19,9 @@ import (
 
 // content is where the bytes of a new file come from: memory, a source file, or a file that is staged already.
 type content struct {
+	// In memory it is data or, where that is nil, text.
 	data []byte
+	text string
 	// streamed is a file that Tx.Create has filled.
 	streamed *stream
 	*source  // nil where there is none
@@ -56,7 +59,8 @@ func (w *want) content(ops []op) content {
 		return content{source: w.source}
 	}
 	o := &ops[w.op]
-	return content{data: o.Content, streamed: o.content}
+	small, large := o.Content()
+	return content{text: small, data: large, streamed: o.content}
 }
 
 // size of the content in bytes.
@@ -67,11 +71,14 @@ func (c content) size() int64 {
 	case c.streamed != nil:
 		return c.streamed.size
 	}
-	return int64(len(c.data))
+	return int64(len(c.text) + len(c.data))
 }
 
 // sourced says that the content is in a file that is not ours.
 func (c content) sourced() bool { return c.source != nil }
+
+// inMemory says that the content is in no file.
+func (c content) inMemory() bool { return !c.sourced() && c.streamed == nil }
 
 // open returns a reader of the content. For a source file it is an *os.File.
 func (c content) open() (io.ReadCloser, error) {
@@ -81,7 +88,10 @@ func (c content) open() (io.ReadCloser, error) {
 	case c.streamed != nil:
 		return c.streamed.open()
 	}
-	return io.NopCloser(bytes.NewReader(c.data)), nil
+	if c.data != nil {
+		return io.NopCloser(bytes.NewReader(c.data)), nil
+	}
+	return io.NopCloser(strings.NewReader(c.text)), nil
 }
 
 func (c content) openSource() (*os.File, error) {
@@ -162,9 +172,7 @@ func (c content) compare(ctx context.Context, root *fsys.Dir, path string) (comp
 	if equal || err != nil {
 		return compared{equal: equal}, err
 	}
-	file := f.File()
-	defer file.Close()
-	attrs, err := fsys.FileXattrs(file)
+	attrs, err := f.Xattrs()
 	return compared{listed: err == nil, attrs: attrs}, nil
 }
 

@@ -42,7 +42,7 @@ func (o *op) list(ctx context.Context, jobs int) (*listing, error) {
 	name := o.source()
 	d, err := fsys.OpenDir(name)
 	if o.scratch {
-		name = o.Path // which the user knows
+		name = o.Path() // which the user knows
 	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}

@@ -1,9 +1,17 @@
 package txn
 
 import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"reflect"
+	"strconv"
 	"testing"
 
+	"github.com/txcommit/txcommit/internal/fsys"
 	"github.com/txcommit/txcommit/txn/manifest"
 )
 
@@ -15,7 +23,7 @@ func TestSharedOps(t *testing.T) {
 	first := s.op(plain)
 	again := plain
 	again.Path, again.Content, again.Line, again.Col = "b", []byte("y"), 7, 8
-	if o := s.op(again); o.given != first.given || o.Path != "b" || string(o.Content) != "y" {
+	if o := s.op(again); o.given != first.given || o.text != "by" || o.Path() != "b" {
 		t.Errorf("got %+v, want path b, content y and the rest shared", o)
 	}
 	for i := range reflect.TypeFor[manifest.Op]().NumField() {
@@ -42,6 +50,45 @@ func TestSharedOps(t *testing.T) {
 	}
 	if n := reflect.TypeFor[given]().NumField(); n != 9 {
 		t.Errorf("given has %d fields: compare the new ones in alike, and here", n)
+	}
+}
+
+// TestOpContent gives ops contents on both sides of what is small, and reads them back in all ways.
+func TestOpContent(t *testing.T) {
+	tx := &Tx{byPath: map[string]int{}}
+	contents := [][]byte{nil, {}, []byte("x"), bytes.Repeat([]byte("y"), smallContent), bytes.Repeat([]byte("z"), smallContent+1)}
+	for i, data := range contents {
+		if err := tx.add(given{Op: manifest.Op{Kind: manifest.Write, Path: strconv.Itoa(i), Content: data}, perm: 0o666}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, data := range contents {
+		o := &tx.ops[i]
+		w := newWant(newPlace(&folder{}, o.Path(), fsys.Info{}), o.Path(), want{kind: wantFile, op: i})
+		c := w.content(tx.ops)
+		r, err := c.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := io.ReadAll(r)
+		if err != nil || !bytes.Equal(read, data) || c.size() != int64(len(data)) || o.Path() != strconv.Itoa(i) {
+			t.Errorf("op %d: path %q, %d bytes of a size of %d, want %d; %v", i, o.Path(), len(read), c.size(), len(data), err)
+		}
+		f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(copyContent(&progress{}, f, c), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("op %d: %d bytes were copied, want %d; %v", i, len(got), len(data), err)
+		}
+	}
+	// The digest is kept with a key: it may not depend on how contents are held.
+	got, err := tx.digest()
+	if want := "0ac98a65d68f9d6aca5c1af9962df7d6"; err != nil || hex.EncodeToString(got) != want {
+		t.Errorf("got digest %x, want %s; %v", got, want, err)
 	}
 }
 

@@ -18,7 +18,7 @@ func (s *scan) restore(i int, o *op) error {
 	case manifest.Mkdir, manifest.Symlink, manifest.Tree:
 		return errors.AssertionFailedf("an undo by op of kind %d", o.Kind)
 	}
-	at, err := s.res.lookup(o.Path)
+	at, err := s.res.lookup(o.Path())
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func (s *scan) restore(i int, o *op) error {
 	case o.Kind == manifest.Chmod && !at.info.Exists():
 		return nil // by force: there is nothing to be put back
 	case o.Kind == manifest.Chmod:
-		return s.putMode(i, o.Path, at, o.Mode)
+		return s.putMode(i, o.Path(), at, o.Mode)
 	case o.Kind == manifest.Remove:
 		return s.takeBack(i, o, at)
 	}
@@ -151,9 +151,9 @@ func (s *scan) putBack(i int, o *op, at place) error {
 	}
 	switch info.Kind {
 	case fsys.File, fsys.Special: // both are linked
-		return s.put(newWant(at, o.Path, want{
+		return s.put(newWant(at, o.Path(), want{
 			kind: wantFile, op: i, brings: true, mode: manifest.ModeOf(info.Mode), perm: 0o666,
-			special: &special{source: &source{dir: d, rel: rel, said: o.Path, info: info, link: true, exact: true}},
+			special: &special{source: &source{dir: d, rel: rel, said: o.Path(), info: info, link: true, exact: true}},
 		}))
 	case fsys.Link:
 		target, err := d.ReadLink(rel)
@@ -161,7 +161,7 @@ func (s *scan) putBack(i int, o *op, at place) error {
 			return err
 		}
 		like := &source{dir: d, rel: rel, info: info}
-		return s.put(newWant(at, o.Path, want{kind: wantLink, op: i, special: &special{target: target, like: like}}))
+		return s.put(newWant(at, o.Path(), want{kind: wantLink, op: i, special: &special{target: target, like: like}}))
 	case fsys.Folder:
 		return s.putFolderBack(i, o, at, info)
 	case fsys.Absent:
@@ -176,7 +176,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 		if err != nil {
 			return err
 		}
-		l := &listing{dir: d, said: o.Path, top: &node{rel: ".", info: info}, folders: map[fsys.ID]bool{}, exact: true}
+		l := &listing{dir: d, said: o.Path(), top: &node{rel: ".", info: info}, folders: map[fsys.ID]bool{}, exact: true}
 		if err := l.read(s.early.ctx, o, s.tx.store.jobs()); err != nil {
 			_ = d.Close()
 			return err
@@ -184,7 +184,7 @@ func (s *scan) putFolderBack(i int, o *op, at place, info fsys.Info) error {
 		o.listing = l
 	}
 	t := &treeScan{s, i, o, o.listing}
-	w := newWant(at, o.Path, want{kind: wantFolder, op: i, mode: manifest.ModeOf(info.Mode), perm: 0o777, special: &special{like: t.like(o.listing.top)}})
+	w := newWant(at, o.Path(), want{kind: wantFolder, op: i, mode: manifest.ModeOf(info.Mode), perm: 0o777, special: &special{like: t.like(o.listing.top)}})
 	if err := s.put(w); err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (s *scan) takeBack(i int, o *op, at place) error {
 	if !at.info.Exists() {
 		return nil // by force
 	}
-	top := newWant(at, o.Path, want{kind: wantGone, op: i})
+	top := newWant(at, o.Path(), want{kind: wantGone, op: i})
 	if at.info.Kind != fsys.Folder || o.back.force {
 		s.vacated[at.path()] = i
 		return s.put(top)

@@ -15,7 +15,7 @@ import (
 
 func (s *scan) write(i int, o *op) error {
 	policy := s.tx.store.opts.Symlinks
-	at, err := s.locate(i, o, o.Path, policy == FollowSymlinks)
+	at, err := s.locate(i, o, o.Path(), policy == FollowSymlinks)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *scan) write(i int, o *op) error {
 		}
 		w.special = &special{source: src}
 	}
-	return s.put(newWant(at, o.Path, w))
+	return s.put(newWant(at, o.Path(), w))
 }
 
 // takenAway says that another op takes away what is at a place. A folder is forgotten then; a file is still there for
@@ -69,7 +69,7 @@ func (o *op) lookAtSource() (*source, error) {
 }
 
 func (s *scan) remove(i int, o *op) error {
-	at, err := s.locate(i, o, o.Path, false)
+	at, err := s.locate(i, o, o.Path(), false)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *scan) remove(i int, o *op) error {
 		}
 	}
 	s.vacated[at.path()] = i
-	return s.put(newWant(at, o.Path, want{kind: wantGone, op: i, empty: !o.Recursive}))
+	return s.put(newWant(at, o.Path(), want{kind: wantGone, op: i, empty: !o.Recursive}))
 }
 
 // mustBeEmpty refuses a folder that something is in.
@@ -127,7 +127,7 @@ func (s *scan) rename(i int, o *op) error {
 }
 
 func (s *scan) mkdir(i int, o *op) error {
-	at, err := s.locate(i, o, o.Path, true)
+	at, err := s.locate(i, o, o.Path(), true)
 	if err != nil {
 		return err
 	}
@@ -136,13 +136,13 @@ func (s *scan) mkdir(i int, o *op) error {
 		return syscall.EEXIST
 	}
 	if at.info.Kind == fsys.Folder {
-		return s.putMode(i, o.Path, at, o.Mode)
+		return s.putMode(i, o.Path(), at, o.Mode)
 	}
-	return s.put(newWant(at, o.Path, want{kind: wantFolder, op: i, mode: o.Mode, perm: o.perm}))
+	return s.put(newWant(at, o.Path(), want{kind: wantFolder, op: i, mode: o.Mode, perm: o.perm}))
 }
 
 func (s *scan) symlink(i int, o *op) error {
-	at, err := s.locate(i, o, o.Path, false)
+	at, err := s.locate(i, o, o.Path(), false)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (s *scan) symlink(i int, o *op) error {
 	case at.info.Kind == fsys.Special:
 		return errors.New("is a special file (FIFO, socket or device), which a symlink does not replace")
 	}
-	return s.putLink(newWant(at, o.Path, want{kind: wantLink, op: i, special: &special{target: o.Target}}))
+	return s.putLink(newWant(at, o.Path(), want{kind: wantLink, op: i, special: &special{target: o.Target}}))
 }
 
 // putLink puts a link, which stays as it is if it leads to the target already.
@@ -176,7 +176,7 @@ func (s *scan) putLink(w *want) error {
 }
 
 func (s *scan) chmod(i int, o *op) error {
-	at, err := s.locate(i, o, o.Path, true)
+	at, err := s.locate(i, o, o.Path(), true)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *scan) chmod(i int, o *op) error {
 	if at.info.Kind == fsys.Special {
 		return errors.New("is a special file (FIFO, socket or device), which a chmod does not change")
 	}
-	return s.putMode(i, o.Path, at, o.Mode)
+	return s.putMode(i, o.Path(), at, o.Mode)
 }
 
 // putMode gives what is at a place another mode, if it differs.

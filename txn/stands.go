@@ -39,6 +39,9 @@ func (f *firstLook) stands(ses *session) bool {
 // asSeen looks again at what steps are to change, and at the folders on the way there. It says no where links are on the way, and where
 // a folder goes with all that is in it.
 func (s *scan) asSeen(steps []step) bool {
+	if len(steps) == 0 {
+		return true
+	}
 	seen := map[*folder]bool{s.res.root: s.res.unchanged(s.res.root)}
 	for i := range steps {
 		w := steps[i].want

@@ -26,11 +26,11 @@ func (s *scan) tree(i int, o *op) error {
 		return err
 	}
 	t := &treeScan{s, i, o, l}
-	if o.Path == "." {
+	if o.Path() == "." {
 		t.prunesBelow(".")
 		return t.entries(l.top, s.res.root)
 	}
-	at, err := s.locate(i, o, o.Path, true)
+	at, err := s.locate(i, o, o.Path(), true)
 	if err != nil {
 		return err
 	}
@@ -49,11 +49,11 @@ func (t *treeScan) prunesBelow(path string) {
 func (t *treeScan) said(n *node) string {
 	switch {
 	case n.rel == ".":
-		return t.o.Path
-	case t.o.Path == ".":
+		return t.o.Path()
+	case t.o.Path() == ".":
 		return n.rel
 	}
-	return t.o.Path + "/" + n.rel
+	return t.o.Path() + "/" + n.rel
 }
 
 // folder wants a folder like the source's at a place, and its entries in it.

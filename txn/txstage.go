@@ -109,7 +109,11 @@ func (tx *Tx) digest() ([]byte, error) {
 	enc := cbor.NewEncoder(h)
 	for i := range tx.ops {
 		o := tx.ops[i].Op
-		o.Path, o.Content = tx.ops[i].Path, tx.ops[i].Content
+		o.Path = tx.ops[i].Path()
+		if tx.ops[i].written {
+			small, _ := tx.ops[i].Content()
+			o.Content = []byte(small)
+		}
 		if tx.ops[i].scratch {
 			o.Source = "" // another one each time
 		}

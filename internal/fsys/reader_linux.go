@@ -35,14 +35,18 @@ func (r *Reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// File gives the file to package os, which closes it then.
-func (r *Reader) File() *os.File {
+// Xattrs returns the file's extended attributes. Nothing can be read after it.
+func (r *Reader) Xattrs() ([]Xattr, error) {
+	if n, err := unix.Flistxattr(r.fd, nil); n == 0 && err == nil {
+		return nil, nil // as nearly always
+	}
 	f := os.NewFile(uintptr(r.fd), "")
 	r.fd = -1
-	return f
+	defer f.Close()
+	return FileXattrs(f)
 }
 
-// Close releases the file, unless File has given it away.
+// Close releases the file.
 func (r *Reader) Close() error {
 	if r.fd < 0 {
 		return nil

@@ -19,17 +19,8 @@ func (d *Dir) ReadBeneath(rel string) (*Reader, error) {
 // Read is as io.Reader has it.
 func (r *Reader) Read(p []byte) (int, error) { return r.f.Read(p) }
 
-// File gives the file to package os, which closes it then.
-func (r *Reader) File() *os.File {
-	f := r.f
-	r.f = nil
-	return f
-}
+// Xattrs returns the file's extended attributes. Nothing can be read after it.
+func (r *Reader) Xattrs() ([]Xattr, error) { return FileXattrs(r.f) }
 
-// Close releases the file, unless File has given it away.
-func (r *Reader) Close() error {
-	if r.f == nil {
-		return nil
-	}
-	return r.f.Close()
-}
+// Close releases the file.
+func (r *Reader) Close() error { return r.f.Close() }
