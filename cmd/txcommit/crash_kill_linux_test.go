@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // TestKill kills the command before each of its state-changing calls, and the recovery after that before each of its
-// own. Whatever was cut, the tree is all old or all new, and new if the command had said so.
+// own. Whatever was cut, the tree is all old or all new, and new if the command had said so; a view shows it so at once.
 func TestKill(t *testing.T) {
 	bin := needBinary(t)
 	for i := range workloads {
@@ -78,28 +79,28 @@ func (k *killer) measure() {
 	}
 }
 
-// cut makes a stand whose command was killed before its call n; nil if it made less calls.
-func (k *killer) cut(n int) (*stand, supervise.Result) {
-	s := k.w.ready(k, k.bin, k.dir)
+// cut kills the command of a stand before its call n; false if it made less calls.
+func (k *killer) cut(s *stand, n int) (supervise.Result, bool) {
 	res := s.apply(k, supervise.Fault{At: n, Kill: true})
 	if res.Hit == nil {
 		if _, err := s.checkTree(renewed); err != nil || res.ExitCode != 0 {
 			k.Fatalf("not killed at call %d: exit code %d, %v\n%s", n, res.ExitCode, err, res.Stderr)
 		}
-		return nil, res
+		return res, false
 	}
 	if res.Signal != unix.SIGKILL {
 		k.Fatalf("killed at call %v: exit code %d\n%s", res.Hit, res.ExitCode, res.Stderr)
 	}
 	k.cuts++
-	return s, res
+	return res, true
 }
 
 // apply kills the command before its call n, and then the recovery before each of its calls. A recovery that makes the
 // very same calls as one before, on the same names, is not cut again: it would leave the same.
 func (k *killer) apply(n int) bool {
-	s, res := k.cut(n)
-	if s == nil {
+	s := k.w.ready(k, k.bin, k.dir)
+	res, hit := k.cut(s, n)
+	if !hit {
 		return false
 	}
 	recovery := s.run(k, supervise.Fault{}, supervise.Options{Trace: true}, "recover")
@@ -139,10 +140,18 @@ func flushes(c *supervise.Call) bool {
 	return false
 }
 
-// recovery kills the command before its call n, the recovery after it before its call m, and recovers again.
+// recovery kills the command before its call n, the recovery after it before its call m, looks at the tree by a view of who had the
+// store open before, and recovers again.
 func (k *killer) recovery(n, m int) bool {
-	s, first := k.cut(n)
-	if s == nil {
+	ctx := context.Background()
+	s := k.w.ready(k, k.bin, k.dir)
+	st, err := txn.Open(ctx, s.root(), nil)
+	if err != nil {
+		k.Fatal(err)
+	}
+	defer st.Close()
+	first, hit := k.cut(s, n)
+	if !hit {
 		return false // fewer calls than the last time
 	}
 	res := s.run(k, supervise.Fault{At: m, Kill: true}, supervise.Options{}, "recover")
@@ -150,21 +159,31 @@ func (k *killer) recovery(n, m int) bool {
 		return false
 	}
 	k.nested++
-	_, err := txn.Recover(context.Background(), s.root(), nil)
+	err = st.View(ctx, func(fs.FS) error {
+		_, err := s.checkTree(mayBe(&first))
+		return err
+	})
 	if err != nil {
+		k.Fatalf("killed at call %v, then at call %v of the recovery: view: %v", first.Hit, res.Hit, err)
+	}
+	if _, err := txn.Recover(ctx, s.root(), nil); err != nil {
 		k.Fatalf("killed at call %v, then at call %v of the recovery: recover: %v", first.Hit, res.Hit, err)
 	}
 	k.check(s, &first, res.Hit, &supervise.Result{})
 	return true
 }
 
+// mayBe says what the tree may be after a command that was cut.
+func mayBe(cut *supervise.Result) verdict {
+	if strings.Contains(string(cut.Stdout), "committed") {
+		return renewed
+	}
+	return either
+}
+
 // check checks a stand that was recovered after the command, and perhaps a recovery before, was cut.
 func (k *killer) check(s *stand, cut *supervise.Result, again *supervise.Call, recovery *supervise.Result) {
-	may := either
-	if strings.Contains(string(cut.Stdout), "committed") {
-		may = renewed
-	}
-	is, err := s.checkTree(may)
+	is, err := s.checkTree(mayBe(cut))
 	if err == nil {
 		err = s.checkRest(k, is)
 	}
