@@ -94,7 +94,7 @@ func AtRest(state *fsys.Dir, view io.ReaderAt) (stamp string, ok bool) {
 // cleanLine is the first line of a clean stamp of this boot and mount, if they are known.
 func cleanLine(state *fsys.Dir) (string, bool) {
 	boot, err := ThisBoot(state)
-	return boot.line(clean), err == nil && boot.once()
+	return boot.line(clean), err == nil && boot.Once()
 }
 
 // MarkClean stamps a store in which nothing is unfinished. The caller holds the store's lock.
@@ -122,6 +122,6 @@ func (b BootMount) line(state string) string {
 	return fmt.Sprintf("%s %s %0*d\n", state, b.Boot, numberSize, b.Mount)
 }
 
-// once says that both are known, and that there will be no other mount of that number in this boot: Linux has such numbers from
+// Once says that both are known, and that there will be no other mount of that number in this boot: Linux has such numbers from
 // 6.8 on, and begins them above those that it gave again and again before.
-func (b BootMount) once() bool { return b.Boot != "" && b.Mount > 1<<31 }
+func (b BootMount) Once() bool { return b.Boot != "" && b.Mount > 1<<31 }

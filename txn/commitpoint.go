@@ -26,7 +26,14 @@ func (c *commit) prepare(ses *session, sc *scan, st *stage, steps []step) (*jour
 		}
 	}
 	if c.store.opts.Durability == Process && !st.spread.Load() {
-		return rec, p.levelProcess(ses.env.State, c.rep.Unsynced)
+		boot, err := recovery.ThisBoot(ses.env.State)
+		if err != nil {
+			return nil, stageError("stat", err)
+		}
+		// Else nobody could tell later whether what is in memory only is gone, and it is committed as at level sync.
+		if boot.Once() {
+			return rec, p.levelProcess(boot, c.rep.Unsynced)
+		}
 	}
 	n, made := p.made()
 	return rec, stageError("write", st.keepSteps(rec, n, made))

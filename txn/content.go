@@ -19,9 +19,7 @@ import (
 
 // content is where the bytes of a new file come from: memory, a source file, or a file that is staged already.
 type content struct {
-	// In memory it is data or, where that is nil, text.
-	data []byte
-	text string
+	text string // in memory
 	// streamed is a file that Tx.Create has filled.
 	streamed *stream
 	*source  // nil where there is none
@@ -59,8 +57,7 @@ func (w *want) content(ops []op) content {
 		return content{source: w.source}
 	}
 	o := &ops[w.op]
-	small, large := o.Content()
-	return content{text: small, data: large, streamed: o.content}
+	return content{text: o.Content(), streamed: o.content}
 }
 
 // size of the content in bytes.
@@ -71,7 +68,7 @@ func (c content) size() int64 {
 	case c.streamed != nil:
 		return c.streamed.size
 	}
-	return int64(len(c.text) + len(c.data))
+	return int64(len(c.text))
 }
 
 // sourced says that the content is in a file that is not ours.
@@ -87,9 +84,6 @@ func (c content) open() (io.ReadCloser, error) {
 		return c.openSource()
 	case c.streamed != nil:
 		return c.streamed.open()
-	}
-	if c.data != nil {
-		return io.NopCloser(bytes.NewReader(c.data)), nil
 	}
 	return io.NopCloser(strings.NewReader(c.text)), nil
 }

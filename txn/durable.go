@@ -216,11 +216,7 @@ func syncFolder(d *fsys.Dir) error {
 
 // levelProcess notes in the record what is needed to tell, after a restart, whether its changes have survived. before
 // are the records of level process that are there already.
-func (p *preparer) levelProcess(state *fsys.Dir, before []*journal.Record) error {
-	boot, err := recovery.ThisBoot(state)
-	if err != nil {
-		return stageError("stat", err)
-	}
+func (p *preparer) levelProcess(boot recovery.BootMount, before []*journal.Record) (err error) {
 	p.rec.Process, p.rec.Boot, p.rec.Mount = true, boot.Boot, boot.Mount
 	for _, r := range before {
 		p.rec.Seq = max(p.rec.Seq, r.Seq+1)

@@ -21,17 +21,13 @@ type given struct {
 }
 
 // op is an op as a transaction holds it. There may be a million, so what ops have in common is there once: the rest of
-// an op, whose own Path is empty, may be that of others too, and is not changed.
+// an op, whose own Path and Content are empty, may be that of others too, and is not changed.
 type op struct {
-	text    string // the path, and behind it a small content
+	text    string // the path, and behind it the content: apart, those of a million small files took 40 bytes more for each
 	path    uint32 // how much of the text is the path
-	written bool   // there is a small content, perhaps an empty one
+	written bool   // there is a content, perhaps an empty one
 	*given
 }
-
-// smallContent is up to how many bytes of content are kept with the path. A million small files take 40 bytes less for each
-// so (measured); page-sized contents would take more, since memory comes in classes of size.
-const smallContent = 512
 
 // shared are the last rests of ops that ops to come may be like.
 type shared struct {
@@ -41,15 +37,15 @@ type shared struct {
 
 // op makes what a transaction holds of g.
 func (s *shared) op(g given) op {
-	o := op{text: g.Path, path: uint32(len(g.Path)), written: g.Content != nil && len(g.Content) <= smallContent}
+	o := op{text: g.Path, path: uint32(len(g.Path)), written: g.Content != nil}
 	if o.written {
 		var b strings.Builder
 		b.Grow(len(g.Path) + len(g.Content))
 		b.WriteString(g.Path)
 		b.Write(g.Content)
-		o.text, g.Content = b.String(), nil
+		o.text = b.String()
 	}
-	g.Path, g.Line, g.Col = "", 0, 0
+	g.Path, g.Content, g.Line, g.Col = "", nil, 0, 0
 	for _, r := range s.rests {
 		if r != nil && r.alike(&g) {
 			o.given = r
@@ -57,9 +53,6 @@ func (s *shared) op(g given) op {
 		}
 	}
 	o.given = new(g)
-	if g.Content != nil {
-		return o // it is like no other one
-	}
 	s.rests[s.next%len(s.rests)] = o.given
 	s.next++
 	return o
@@ -68,13 +61,23 @@ func (s *shared) op(g given) op {
 // Path is the op's path.
 func (o *op) Path() string { return o.text[:o.path] }
 
-// Content is what the op writes, if it is in memory: one of both, and neither for an empty one.
-func (o *op) Content() (small string, large []byte) { return o.text[o.path:], o.given.Content }
+// Content is what the op writes, if that is in memory.
+func (o *op) Content() string { return o.text[o.path:] }
+
+// whole is the op as it was given.
+func (o *op) whole() manifest.Op {
+	m := o.Op
+	m.Path = o.Path()
+	if o.written {
+		m.Content = []byte(o.Content())
+	}
+	return m
+}
 
 // alike says that two rests are equal, and remain so: a listing is added later.
 func (g *given) alike(o *given) bool {
 	a, b := &g.Op, &o.Op
-	return a.Kind == b.Kind && a.Kind != manifest.Tree && a.Content == nil && b.Content == nil && a.From == b.From && a.To == b.To && a.Mode == b.Mode &&
+	return a.Kind == b.Kind && a.Kind != manifest.Tree && a.From == b.From && a.To == b.To && a.Mode == b.Mode &&
 		a.Target == b.Target && a.Source == b.Source && a.SHA256 == b.SHA256 && a.Format == b.Format && a.Schema == b.Schema &&
 		a.Expect == b.Expect && a.RequireParents == b.RequireParents && a.Recursive == b.Recursive && a.MissingOK == b.MissingOK &&
 		a.Replace == b.Replace && a.Prune == b.Prune && a.Move == b.Move && a.Times == b.Times && slices.Equal(a.Exclude, b.Exclude) &&

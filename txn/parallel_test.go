@@ -111,7 +111,7 @@ func TestCompareNamesWhatItReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	_, err = content{data: []byte("x")}.compare(t.Context(), root, "folder") // it can be opened, and not be read
+	_, err = content{text: "x"}.compare(t.Context(), root, "folder") // it can be opened, and not be read
 	if pe, ok := errors.AsType[*fs.PathError](err); !ok || pe.Path != "folder" {
 		t.Errorf("got %v, want an error with the path", err)
 	}

@@ -217,12 +217,7 @@ func (s *stage) fill(p *progress, w *want, c content, at string) (*os.File, erro
 
 func copyContent(p *progress, f *os.File, c content) error {
 	if c.inMemory() {
-		var err error
-		if c.data != nil {
-			_, err = f.Write(c.data)
-		} else {
-			_, err = f.WriteString(c.text)
-		}
+		_, err := f.WriteString(c.text)
 		p.done(0, c.size())
 		if err == nil {
 			err = fsys.Written(f)

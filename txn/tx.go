@@ -79,8 +79,11 @@ type Tx struct {
 // WriteFile makes path a file with this content. A new file gets perm as os.WriteFile would give it (before the
 // umask); a file that is replaced keeps its mode, owner, ACL and extended attributes. data is copied.
 func (tx *Tx) WriteFile(path string, data []byte, perm fs.FileMode, conds ...Cond) error {
+	if data == nil {
+		data = []byte{} // nil would be no content at all
+	}
 	return tx.add(given{
-		Op:   manifest.Op{Kind: manifest.Write, Path: path, Content: append([]byte{}, data...)},
+		Op:   manifest.Op{Kind: manifest.Write, Path: path, Content: data},
 		perm: fsys.Bits(perm),
 	}, conds)
 }

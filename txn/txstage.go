@@ -108,12 +108,7 @@ func (tx *Tx) digest() ([]byte, error) {
 	h := xxh3.New()
 	enc := cbor.NewEncoder(h)
 	for i := range tx.ops {
-		o := tx.ops[i].Op
-		o.Path = tx.ops[i].Path()
-		if tx.ops[i].written {
-			small, _ := tx.ops[i].Content()
-			o.Content = []byte(small)
-		}
+		o := tx.ops[i].whole()
 		if tx.ops[i].scratch {
 			o.Source = "" // another one each time
 		}
