@@ -48,6 +48,7 @@ func TestHistoryIsBounded(t *testing.T) {
 // TestHistoryLetsTheJournalShrink has a transaction of level process make the journal grow, and then commits something small
 // twice: the journal must be small again, and what is kept still be there.
 func TestHistoryLetsTheJournalShrink(t *testing.T) {
+	txn.NeedStamp(t)
 	root := t.TempDir()
 	must(t, os.Mkdir(root+"/d", 0o755))
 	var many []manifest.Op

@@ -48,6 +48,7 @@ var quick = &txn.Options{Durability: txn.Process}
 // TestProcessRecords keeps the records of level process until a commit of level sync has made their files durable; one
 // with nothing to do does, too (field.md 14: a fast path that skips what is unfinished).
 func TestProcessRecords(t *testing.T) {
+	txn.NeedStamp(t)
 	for _, last := range []struct {
 		name string
 		ops  []manifest.Op
@@ -86,6 +87,7 @@ func TestProcessRecords(t *testing.T) {
 // TestProcessReboot loses power after commits of level process. What the tree does not hold any more is reported once,
 // as ErrIncomplete with the paths; nothing is redone or undone. What was overtaken by a later transaction is not torn.
 func TestProcessReboot(t *testing.T) {
+	txn.NeedStamp(t)
 	for _, c := range []struct {
 		name string
 		txs  [][]manifest.Op
@@ -148,6 +150,7 @@ func TestProcessRebootOutOfOrder(t *testing.T) {
 // TestProcessTornTwice loses parts of two transactions: status announces that they will be looked at, and the error of
 // Open tells of both and carries the report, since nothing says it again.
 func TestProcessTornTwice(t *testing.T) {
+	txn.NeedStamp(t)
 	dir := memoryDir(t)
 	t.Chdir(dir)
 	plant(t, dir, "root/f=old")

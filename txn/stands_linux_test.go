@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/errors"
-
-	"github.com/txcommit/txcommit/internal/fsys"
-	"github.com/txcommit/txcommit/recovery"
 )
 
 // world is a store with a committed tree t, and the source of it with one file changed.
@@ -156,26 +153,9 @@ func write(path string, conds ...Cond) func(*Tx) error {
 	return func(tx *Tx) error { return tx.WriteFile(path, []byte("other"), 0o600, conds...) }
 }
 
-// needStamp skips a test where no stamp is ever believed.
-func needStamp(t *testing.T) {
-	t.Helper()
-	d, err := fsys.OpenDir(t.TempDir())
-	need(t, err)
-	defer d.Close()
-	b, err := recovery.ThisBoot(d)
-	need(t, err)
-	if b.Once() {
-		return
-	}
-	if os.Getenv("TXCOMMIT_REQUIRE") == "all" {
-		t.Fatalf("needs a mount whose number no other one will have: %+v", b)
-	}
-	t.Skipf("needs a mount whose number no other one will have: %+v", b)
-}
-
 // TestStands checks when the look at the tree without the lock does for the one under it.
 func TestStands(t *testing.T) {
-	needStamp(t)
+	NeedStamp(t)
 	for name, test := range looks {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -218,7 +198,7 @@ func diedLate(t *testing.T, w *world) {
 // TestLookedAgain commits something else between the first look and the lock: what was in place for the first one has to
 // be written then.
 func TestLookedAgain(t *testing.T) {
-	needStamp(t)
+	NeedStamp(t)
 	for name, uptodate := range map[string]bool{"nothing to do": true, "one of two files to do": false} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -242,7 +222,7 @@ func TestLookedAgain(t *testing.T) {
 
 // TestCommitByFirstLook commits by what was seen without the lock, and checks that this is what was done.
 func TestCommitByFirstLook(t *testing.T) {
-	needStamp(t)
+	NeedStamp(t)
 	w := newWorld(t)
 	c, effective := w.looked(t, w.sync)
 	scan := c.first.scan
@@ -259,7 +239,7 @@ func TestCommitByFirstLook(t *testing.T) {
 
 // TestFirstLookIsClosed looks again and again where the first look does not stand, and counts what stays open.
 func TestFirstLookIsClosed(t *testing.T) {
-	needStamp(t)
+	NeedStamp(t)
 	w := newWorld(t)
 	open := func() int {
 		_ = w.store.trashEmptied() // what it cannot delete is not of interest
