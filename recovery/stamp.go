@@ -69,32 +69,41 @@ func stampedSerial(view io.ReaderAt) (serial uint64, ok bool) {
 // Clean says whether the tree shows no half of a transaction, as far as the stamp tells. A stamp that is unknown,
 // unreadable, or of another boot or mount counts as dirty. state is the state folder, view its view lock.
 func Clean(state *fsys.Dir, view io.ReaderAt) bool {
-	want, ok := cleanLine(state)
-	b := make([]byte, len(want))
-	if _, err := view.ReadAt(b, 0); err != nil && err != io.EOF {
+	b, err := ThisBoot(state)
+	return err == nil && b.clean(view)
+}
+
+// clean is Clean in a known boot and mount.
+func (b BootMount) clean(view io.ReaderAt) bool {
+	want := b.line(clean)
+	got := make([]byte, len(want))
+	if _, err := view.ReadAt(got, 0); err != nil && err != io.EOF {
 		return false
 	}
-	return ok && string(b) == want
+	return b.Once() && string(got) == want
 }
 
 // AtRest returns the stamp, if it says that the tree shows no half of a transaction. As long as it stays the same, nobody has
 // begun a step, in a commit or in a recovery: that takes another turn. No lock is needed: what is read while the stamp is
 // written has a wrong sum.
 func AtRest(state *fsys.Dir, view io.ReaderAt) (stamp string, ok bool) {
-	line, known := cleanLine(state)
-	b, err := io.ReadAll(io.NewSectionReader(view, 0, 1<<10))
-	stamp = string(b)
+	b, err := ThisBoot(state)
+	if err != nil {
+		return "", false
+	}
+	return b.atRest(view)
+}
+
+// atRest is AtRest in a known boot and mount.
+func (b BootMount) atRest(view io.ReaderAt) (stamp string, ok bool) {
+	text, err := io.ReadAll(io.NewSectionReader(view, 0, 1<<10))
+	stamp = string(text)
+	line := b.line(clean)
 	end := len(line) + 2*(numberSize+1)
-	if !known || err != nil || len(stamp) != end+numberSize+1 || !strings.HasPrefix(stamp, line) || stamp[end:] != stampSum(stamp[:end]) {
+	if !b.Once() || err != nil || len(stamp) != end+numberSize+1 || !strings.HasPrefix(stamp, line) || stamp[end:] != stampSum(stamp[:end]) {
 		return "", false
 	}
 	return stamp, true
-}
-
-// cleanLine is the first line of a clean stamp of this boot and mount, if they are known.
-func cleanLine(state *fsys.Dir) (string, bool) {
-	boot, err := ThisBoot(state)
-	return boot.line(clean), err == nil && boot.Once()
 }
 
 // MarkClean stamps a store in which nothing is unfinished. The caller holds the store's lock.

@@ -259,8 +259,11 @@ func TestMountsOnce(t *testing.T) {
 	for b, want := range map[BootMount]bool{
 		{"b", 0}: false, {"b", 57}: false, {"b", 1 << 31}: false, {"b", 1<<31 + 1}: true, {"", 1<<31 + 1}: false,
 	} {
-		if got := b.Once(); got != want {
-			t.Errorf("%+v: got %v, want %v", b, got, want)
+		text := b.line(clean) + strings.Repeat("0", numberSize) + "\n" + strings.Repeat("0", numberSize) + " "
+		stamp := strings.NewReader(text + stampSum(text))
+		_, atRest := b.atRest(stamp)
+		if b.Once() != want || b.clean(stamp) != want || atRest != want {
+			t.Errorf("%+v: once %v, its clean stamp is believed by readers: %v, by commits: %v; want %v", b, b.Once(), b.clean(stamp), atRest, want)
 		}
 	}
 }

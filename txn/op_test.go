@@ -92,6 +92,22 @@ func TestOpContent(t *testing.T) {
 	}
 }
 
+// TestWriteFileCopies changes what was given to WriteFile afterwards; and nothing is an empty content, not none.
+func TestWriteFileCopies(t *testing.T) {
+	tx := &Tx{byPath: map[string]int{}}
+	data := []byte("given")
+	if err := errors.Join(tx.WriteFile("f", data, 0o600), tx.WriteFile("nothing", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	copy(data, "later")
+	if got := tx.ops[0].Content(); got != "given" {
+		t.Errorf("got %q", got)
+	}
+	if m := tx.ops[1].whole(); m.Content == nil {
+		t.Error("nothing is no content")
+	}
+}
+
 // change gives a field another value.
 func change(v reflect.Value) {
 	switch v.Kind() {

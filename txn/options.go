@@ -8,8 +8,9 @@ type Durability uint8
 const (
 	// Sync is the default: once Commit returns, the change survives power loss on storage that honours flushes.
 	Sync Durability = iota
-	// Process skips flushing data and folders, but in a transaction that changes more than one file system. The commit is atomic against the death of the process; after a
-	// power loss nothing is promised, and what can be seen to be torn is reported once as ErrIncomplete.
+	// Process skips flushing data and folders, but in a transaction that changes more than one file system, and where mounts
+	// have no number of their own (Linux before 6.8, other systems), which are as Sync. The commit is atomic against the death
+	// of the process; after a power loss nothing is promised, and what can be seen to be torn is reported once as ErrIncomplete.
 	Process
 )
 

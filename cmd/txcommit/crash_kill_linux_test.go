@@ -15,8 +15,8 @@ import (
 )
 
 // TestKill kills the command before each of its state-changing calls, and the recovery after that before each of its
-// own. Whatever was cut, the tree is all old or all new, and new if the command had said so; so a view shows it at once after every
-// second recovery that was cut.
+// own. Whatever was cut, the tree is all old or all new after it, and new if the command had said so. After every second
+// recovery that was cut, a view shows that already.
 func TestKill(t *testing.T) {
 	bin := needBinary(t)
 	for i := range workloads {
